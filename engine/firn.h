@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * firn: text inference for open language models on CPUs. This is the public header.
+ *
+ *     firn_context *context;  threads and kernels
+ *     firn_model   *model;    an opened checkpoint: frozen parameters, hyperparameters, vocabulary
+ *     firn_session *session;  one timeline: tokens and their KV cache
+ *     firn_sampler *sampler;  compiled generation parameters; knows logits, never a model
+ *
+ * Ownership: what a `_create` or `_open` call gives is the caller's, and its `_release` ends that. A model keeps its
+ * context alive and a session its model, so they may be released in any order. On failure the result pointer is NULL
+ * and the error, if one was passed, says why. Option structures start with their own size, set by their `_default`
+ * call, so that later versions may add fields.
+ *
+ * Threads: contexts, models and their const functions may be used from several threads at once; a session or a sampler
+ * by one thread at a time. Work of one context runs on one pool: calls that compute take turns.
+ */
+#ifndef FIRN_H
+#define FIRN_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FIRN_VERSION "0.1.0"
+
+typedef struct firn_context firn_context;
+typedef struct firn_model firn_model;
+typedef struct firn_session firn_session;
+typedef struct firn_sampler firn_sampler;
+
+/* ---- context ---- */
+
+typedef struct firn_context_options {
+    size_t size;
+    uint32_t n_threads;    /* 0: as many as this process may use (affinity and cgroup limit) */
+    const char *cpu_level; /* NULL: the best the CPU has; or a level to stay at or below: "scalar", "avx2", … */
+} firn_context_options;
+
+firn_context_options firn_context_options_default(void);
+firn_status firn_context_create(const firn_context_options *options, firn_context **out, firn_error *error);
+void firn_context_release(firn_context *context); /* NULL is allowed, here and below */
+uint32_t firn_context_threads(const firn_context *context);
+const char *firn_context_cpu_level(const firn_context *context); /* the level in use */
+
+/* ---- model ---- */
+
+typedef struct firn_model_options {
+    size_t size;
+    bool check_tensors; /* read every parameter for values that are not finite */
+} firn_model_options;
+
+firn_model_options firn_model_options_default(void);
+firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options,
+                            firn_model **out, firn_error *error);
+void firn_model_release(firn_model *model);
+
+typedef struct firn_model_info {
+    const char *architecture, *name; /* owned by the model */
+    uint64_t n_parameters;
+    uint64_t tensor_bytes; /* of the file's tensors */
+    uint64_t packed_bytes; /* of the copies in kernel layout; their originals are released */
+    uint32_t n_layers, n_embd, n_heads, n_kv_heads, n_vocab, n_ctx_train;
+} firn_model_info;
+firn_model_info firn_model_describe(const firn_model *model);
+
+/* A 64-bit hash of every parameter byte as it lies in memory now. Equal before and after any generation. */
+uint64_t firn_model_hash(const firn_model *model);
+
+/* Bytes of memory that a session with this many positions takes when all are used. */
+uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx);
+
+/* ---- text and tokens ---- */
+
+enum {
+    FIRN_ADD_SPECIAL = 1,   /* add what the checkpoint puts around a text */
+    FIRN_PARSE_SPECIAL = 2, /* "<|im_end|>" becomes the control token; without it, it stays text */
+};
+
+/* *ids is the caller's on success (free()). */
+firn_status firn_tokenize(const firn_model *model, const char *text, size_t length, unsigned flags, int32_t **ids,
+                          size_t *n_ids, firn_error *error);
+
+/*
+ * The bytes of one token (not terminated): writes them if they fit `capacity`, and returns how many there are.
+ * Control tokens have none unless `special`.
+ */
+size_t firn_token_bytes(const firn_model *model, int32_t id, bool special, char *buffer, size_t capacity);
+size_t firn_token_longest(const firn_model *model); /* capacity that always suffices */
+bool firn_token_is_control(const firn_model *model, int32_t id);
+bool firn_token_ends_text(const firn_model *model, int32_t id); /* the checkpoint's end-of-text or end-of-turn */
+int32_t firn_token_find(const firn_model *model, const char *text, size_t length); /* exact stored text; or -1 */
+
+/* ---- session ---- */
+
+typedef struct firn_session_options {
+    size_t size;
+    uint32_t n_ctx;   /* positions it can hold; 0: what the model was trained for */
+    uint32_t n_batch; /* prefill goes in chunks of at most this many tokens; 0: 512. Never changes a result */
+} firn_session_options;
+
+firn_session_options firn_session_options_default(void);
+firn_status firn_session_create(firn_model *model, const firn_session_options *options, firn_session **out,
+                                firn_error *error);
+void firn_session_release(firn_session *session);
+
+enum {
+    FIRN_LOGITS_LAST = 0, /* logits after the last token only */
+    FIRN_LOGITS_ALL = 1,  /* after every token */
+};
+
+/*
+ * Called by firn_session_append with logits [n_vocab] after each position asked for, in order; `index` counts the
+ * call's tokens from 0. The array is the session's, valid during the call. Returning false cancels.
+ */
+typedef bool (*firn_logits_callback)(void *argument, size_t index, const float *logits);
+
+/*
+ * Appends tokens to the timeline. `callback` may be NULL: firn_session_logits then gives the last position's.
+ * On failure (FIRN_ERROR_LIMIT: the context is full; FIRN_ERROR_NUMERIC: a logit is not a number; …) the timeline is as
+ * it was before the call. Nothing is allocated, locked or logged per token once the session has run a step of that
+ * width.
+ */
+firn_status firn_session_append(firn_session *session, const int32_t *ids, size_t n_ids, unsigned logits,
+                                firn_logits_callback callback, void *argument, firn_error *error);
+
+/* Logits [n_vocab] after the last token; valid until the session is next changed. NULL in an empty session. */
+const float *firn_session_logits(const firn_session *session);
+
+/* Cuts the timeline to its first `n_keep` tokens (at most its length). What follows is as if the rest had never been.
+ */
+void firn_session_rewind(firn_session *session, size_t n_keep);
+size_t firn_session_length(const firn_session *session);
+uint32_t firn_session_context(const firn_session *session); /* positions it can hold */
+
+/* ---- generation parameters and sampler ---- */
+
+#include "engine/parameters.h" /* firn_generation_parameters, their table, defaults and checks */
+
+firn_status firn_sampler_create(const firn_generation_parameters *parameters, uint32_t n_vocab, firn_sampler **out,
+                                firn_error *error);
+void firn_sampler_release(firn_sampler *sampler);
+
+/*
+ * Picks the token that follows `position` tokens of sequence `sequence`. The same arguments, parameters and logits give
+ * the same token everywhere. `logits` [n_vocab] are only read. Returns the id, or -1 if no logit is finite.
+ */
+int32_t firn_sampler_pick(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position);
+
+/*
+ * Natural-log probabilities under the model itself, before any shaping: of `id`, and of the `n_top` likeliest tokens
+ * (descending; equal ones by ascending id). `top_ids` and `top_logprobs` hold n_top entries. Returns that of `id`
+ * (0 if id is -1).
+ */
+float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top, int32_t *top_ids,
+                    float *top_logprobs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
