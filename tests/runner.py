@@ -176,8 +176,7 @@ def main():
 
     suites = [("dev", lambda program: True)]
     if not options.no_sanitizers:
-        suites.append(("asan-ubsan", lambda program: program.name != "lint"
-                       and not SLOW_WITH_SANITIZERS.search(program.name)))
+        suites.append(("asan-ubsan", lambda program: not SLOW_WITH_SANITIZERS.search(program.name)))
         suites.append(("tsan", Program.is_plain))
 
     total = Result()
