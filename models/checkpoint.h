@@ -104,7 +104,7 @@ typedef struct mod_vocabulary {
     const int32_t *types;     /* [n_tokens] or NULL */
     const base_slice *merges; /* [n_merges] */
     uint32_t n_tokens, n_merges;
-    int32_t bos, eos, eot, unknown, padding; /* -1 where absent; checked against n_tokens */
+    int32_t bos, eos, eot, unknown, padding; /* -1 where absent and not implied by the model; below n_tokens */
     bool add_bos, add_eos, add_space_prefix; /* with the defaults that the tokenizer's model implies */
     base_slice chat_template;                /* empty where absent */
 } mod_vocabulary;
@@ -136,6 +136,12 @@ const mod_tensor *mod_checkpoint_layer(const mod_checkpoint *checkpoint, uint32_
 
 uint64_t mod_checkpoint_tensor_count(const mod_checkpoint *checkpoint);
 const mod_tensor *mod_checkpoint_tensor(const mod_checkpoint *checkpoint, uint64_t index);
+
+/*
+ * Fails if a file's size is no longer what it was when it was opened. Reading what a shortened file has lost raises
+ * SIGBUS, which a program that wants to end cleanly has to handle.
+ */
+firn_status mod_checkpoint_recheck(const mod_checkpoint *checkpoint, firn_error *error);
 
 /*
  * Tells the system that the tensor's pages in the map are not needed soon, after a packed copy was made: they leave

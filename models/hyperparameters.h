@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hyperparameters and vocabulary, read from the keys of a GGUF file and checked. */
+#ifndef FIRN_MODELS_HYPERPARAMETERS_H
+#define FIRN_MODELS_HYPERPARAMETERS_H
+
+#include "models/families.h"
+#include "models/gguf.h"
+
+/* Fills all but n_vocab, n_parameters and tensor_bytes. `n_tensors` of the file bound the layers it can have. */
+firn_status mod_hyperparameters_read(const mod_gguf *file, uint64_t n_tensors, const mod_family **family,
+                                     mod_hyperparameters *out, firn_error *error);
+
+/*
+ * On success `out` points into `file`, but for scores and types: those are its own (the file may hold them at odd
+ * addresses) and are freed with mod_vocabulary_free, which takes one that is all zeros as well.
+ */
+firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_error *error);
+void mod_vocabulary_free(mod_vocabulary *vocabulary);
+
+#endif

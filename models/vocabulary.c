@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "models/hyperparameters.h"
+
+#include "base/checked.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Byte-level vocabularies whose texts begin with a bos token although the file need not say so, by pre-tokeniser. */
+static const char *const pre_with_bos[] = {"llama-bpe", "llama3", "llama-v3", "tekken"};
+
+/* What an end-of-turn token is called where no key names it, the likeliest first. */
+static const char *const end_of_turn_texts[] = {
+    "<|eot_id|>",      "<|im_end|>",    "<|end|>", "<end_of_turn>", "<end_of_utterance>",
+    "<|end_of_text|>", "<|endoftext|>", "<EOT>",   "[EOT]",
+};
+enum { N_END_OF_TURN_TEXTS = sizeof end_of_turn_texts / sizeof end_of_turn_texts[0] };
+
+static int32_t find_end_of_turn(const mod_vocabulary *v)
+{
+    base_slice wanted[N_END_OF_TURN_TEXTS];
+    for (size_t w = 0; w < N_END_OF_TURN_TEXTS; w++)
+        wanted[w] = base_slice_from(end_of_turn_texts[w]);
+    int32_t best = -1;
+    size_t n_wanted = N_END_OF_TURN_TEXTS; /* those before the best found so far */
+    for (uint32_t i = 0; i < v->n_tokens; i++) {
+        const base_slice token = v->tokens[i];
+        if (token.length < 5 || (token.data[0] != '<' && token.data[0] != '['))
+            continue;
+        for (size_t w = 0; w < n_wanted; w++)
+            if (base_slice_equal(token, wanted[w])) {
+                best = (int32_t)i;
+                n_wanted = w;
+            }
+    }
+    return best;
+}
+
+/* A copy of an array of 4-byte numbers that has to have one for each token; *copy stays NULL where there is none. */
+static firn_status copy_numbers(const mod_gguf *file, const char *key, mod_gguf_type type, uint32_t n_tokens,
+                                void **copy, firn_error *error)
+{
+    const mod_gguf_value *value = NULL;
+    const firn_status status = mod_gguf_array(file, key, MOD_OPTIONAL, type, &value, error);
+    if (status != FIRN_OK || value == NULL)
+        return status;
+    if (value->count != n_tokens)
+        return base_fail(error, FIRN_ERROR_FORMAT, value->offset,
+                         "%s: key '%s' has %" PRIu64 " elements; it needs one for each of the %" PRIu32 " tokens",
+                         file->path, key, value->count, n_tokens);
+    size_t bytes;
+    if (!base_multiply_size(n_tokens, 4, &bytes) || (*copy = malloc(bytes)) == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "%s: no memory for the %" PRIu32 " elements of '%s'",
+                         file->path, n_tokens, key);
+    memcpy(*copy, value->data, bytes);
+    return FIRN_OK;
+}
+
+static firn_status read_arrays(const mod_gguf *file, mod_vocabulary *out, firn_error *error)
+{
+    static const char tokens_key[] = "tokenizer.ggml.tokens";
+    const mod_gguf_value *tokens = NULL, *merges = NULL;
+    void *scores = NULL, *types = NULL;
+    firn_status status = mod_gguf_array(file, tokens_key, MOD_REQUIRED, MOD_GGUF_STRING, &tokens, error);
+    if (status == FIRN_OK)
+        status = mod_gguf_array(file, "tokenizer.ggml.merges", MOD_OPTIONAL, MOD_GGUF_STRING, &merges, error);
+    if (status != FIRN_OK)
+        return status;
+    if (tokens->count < 1 || tokens->count > INT32_MAX || (merges != NULL && merges->count > INT32_MAX))
+        return base_fail(error, FIRN_ERROR_FORMAT, tokens->offset,
+                         "%s: key '%s' has %" PRIu64 " elements; allowed are 1 to %d (merges: at most that)",
+                         file->path, tokens_key, tokens->count, INT32_MAX);
+    out->tokens = tokens->strings;
+    out->n_tokens = (uint32_t)tokens->count;
+    if (merges != NULL) {
+        out->merges = merges->strings;
+        out->n_merges = (uint32_t)merges->count;
+    }
+    status = copy_numbers(file, "tokenizer.ggml.scores", MOD_GGUF_FLOAT32, out->n_tokens, &scores, error);
+    out->scores = scores;
+    if (status == FIRN_OK)
+        status = copy_numbers(file, "tokenizer.ggml.token_type", MOD_GGUF_INT32, out->n_tokens, &types, error);
+    out->types = types;
+    return status;
+}
+
+static firn_status read_ids(const mod_gguf *file, bool sentence, mod_vocabulary *out, firn_error *error)
+{
+    const struct {
+        const char *key;
+        int32_t *id;
+        int32_t implied; /* SentencePiece's own numbering */
+    } ids[] = {
+        {"tokenizer.ggml.bos_token_id", &out->bos, 1},          {"tokenizer.ggml.eos_token_id", &out->eos, 2},
+        {"tokenizer.ggml.unknown_token_id", &out->unknown, 0},  {"tokenizer.ggml.eot_token_id", &out->eot, -1},
+        {"tokenizer.ggml.padding_token_id", &out->padding, -1},
+    };
+    const int64_t highest = (int64_t)out->n_tokens - 1;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        int64_t id = sentence && ids[i].implied <= highest ? ids[i].implied : -1;
+        const firn_status status = mod_gguf_integer(file, ids[i].key, MOD_OPTIONAL, 0, highest, &id, error);
+        if (status != FIRN_OK)
+            return status;
+        *ids[i].id = (int32_t)id;
+    }
+    if (out->eot < 0)
+        out->eot = find_end_of_turn(out);
+    return FIRN_OK;
+}
+
+static firn_status read_rules(const mod_gguf *file, bool sentence, mod_vocabulary *out, firn_error *error)
+{
+    out->add_bos = out->add_space_prefix = sentence;
+    for (size_t i = 0; !sentence && i < sizeof pre_with_bos / sizeof pre_with_bos[0]; i++)
+        out->add_bos = out->add_bos || base_slice_is(out->pre, pre_with_bos[i]);
+    const struct {
+        const char *key;
+        bool *value;
+    } rules[] = {{"tokenizer.ggml.add_bos_token", &out->add_bos},
+                 {"tokenizer.ggml.add_eos_token", &out->add_eos},
+                 {"tokenizer.ggml.add_space_prefix", &out->add_space_prefix}};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const firn_status status = mod_gguf_bool(file, rules[i].key, MOD_OPTIONAL, rules[i].value, error);
+        if (status != FIRN_OK)
+            return status;
+    }
+    return mod_gguf_text(file, "tokenizer.chat_template", MOD_OPTIONAL, &out->chat_template, error);
+}
+
+firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_error *error)
+{
+    *out = (mod_vocabulary){0};
+    firn_status status = mod_gguf_text(file, "tokenizer.ggml.model", MOD_REQUIRED, &out->model, error);
+    if (status == FIRN_OK)
+        status = mod_gguf_text(file, "tokenizer.ggml.pre", MOD_OPTIONAL, &out->pre, error);
+    const bool sentence = base_slice_is(out->model, "llama");
+    if (status == FIRN_OK)
+        status = read_arrays(file, out, error);
+    if (status == FIRN_OK)
+        status = read_ids(file, sentence, out, error);
+    if (status == FIRN_OK)
+        status = read_rules(file, sentence, out, error);
+    return status;
+}
+
+void mod_vocabulary_free(mod_vocabulary *vocabulary)
+{
+    free((void *)vocabulary->scores);
+    free((void *)vocabulary->types);
+    *vocabulary = (mod_vocabulary){0};
+}
