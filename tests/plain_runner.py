@@ -20,6 +20,8 @@ CASES = [
     ("test_stops_early", REPORT + "echo 1..3; echo 'ok - a::b'", (1, 2, 0), (1, 2, 0)),
     ("test_no_report", "exit 0", (0, 1, 0), (0, 1, 0)),
     ("test_status", REPORT + "echo 1..1; echo 'ok - a::b'; exit 3", (1, 1, 0), (1, 1, 0)),
+    ("test_leak", "echo '==1==ERROR: LeakSanitizer: detected memory leaks'; " + REPORT + "echo 1..1; echo 'ok - a::b'",
+     (1, 1, 0), (1, 1, 0)),
     ("test_crash", "kill -SEGV $$", (0, 1, 0), (0, 1, 0)),
     ("test_hangs", "sleep 600", (0, 1, 0), (0, 1, 0)),
     ("plain_good", "exit 0", (1, 0, 0), (1, 0, 0)),

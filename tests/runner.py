@@ -30,6 +30,8 @@ SANITIZER_OPTIONS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
+# A leak is found when a test's process ends, after Criterion has taken its result.
+SANITIZER_REPORT = re.compile(r"^.*(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|: runtime error: ).*$", re.M)
 # Under sanitizers these would take minutes; what they cover beyond other programs is results, not memory.
 SLOW_WITH_SANITIZERS = re.compile(r"^$")
 
@@ -105,39 +107,45 @@ def add_skip(result, name, reason):
         result.notes.append(f"skipped: {name}: {reason}")
 
 
+def execute(command, working_folder, scratch):
+    """(exit status, or None if it was stopped for taking too long; what it said)"""
+    output = os.path.join(scratch, "output")
+    with open(output, "wb") as sink:
+        process = subprocess.Popen(command, cwd=working_folder, stdin=subprocess.DEVNULL, stdout=sink,
+                                   stderr=subprocess.STDOUT, start_new_session=True,
+                                   env={**SANITIZER_OPTIONS, **os.environ, "TMPDIR": scratch})
+        try:
+            status = process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            status = None
+    return status, read_if_there(output)
+
+
 def run_program(program):
-    with tempfile.TemporaryDirectory(prefix="firn-test-") as folder:
-        report, output = os.path.join(folder, "report.tap"), os.path.join(folder, "output")
-        command = list(program.command)
-        if not program.is_plain():
-            command += ["-j1", f"--tap={report}"]
-        started = time.monotonic()
-        with open(output, "wb") as sink:
-            process = subprocess.Popen(command, cwd=program.folder, stdin=subprocess.DEVNULL, stdout=sink,
-                                       stderr=subprocess.STDOUT, start_new_session=True,
-                                       env={**SANITIZER_OPTIONS, **os.environ, "TMPDIR": folder})
-            try:
-                status = process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                status = None
-        with open(output, errors="replace") as source:
-            said = source.read()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="firn-test-") as scratch:
         if program.is_plain():
+            status, said = execute(program.command, program.folder, scratch)
             result = plain_result(program, status, said)
         else:
+            report = os.path.join(scratch, "report.tap")
+            status, said = execute([*program.command, "-j1", f"--tap={report}"], program.folder, scratch)
             result = read_tap(read_if_there(report))
-        if status is None:
-            result.notes.append(f"stopped after {TIMEOUT_S} s")
-            result.failed = max(result.failed, 1)
-        elif status != 0 and result.failed == 0 and not program.is_plain():
-            result.notes.append(f"ended with status {status}, which its report doesn't explain")
-            result.failed += 1
-        if result.failed:
-            result.notes.append("\n".join(said.splitlines()[-60:]))
-        result.seconds = time.monotonic() - started
-        return result
+            if status != 0 and result.failed == 0:
+                result.failed = 1
+                result.notes.append(f"ended with status {status}, which its report doesn't explain")
+    sanitizer = SANITIZER_REPORT.search(said)
+    if sanitizer and result.failed == 0:
+        result.failed = 1
+        result.notes.append(f"its tests pass, but: {sanitizer.group(0)}")
+    if status is None:
+        result.notes.append(f"stopped after {TIMEOUT_S} s")
+    if result.failed:
+        result.notes.append("\n".join(said.splitlines()[-60:]))
+    result.seconds = time.monotonic() - started
+    return result
 
 
 def plain_result(program, status, said):
