@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the tokenizer's inside, and the merging of one word. */
+#ifndef FIRN_TOKENIZER_INTERNAL_H
+#define FIRN_TOKENIZER_INTERNAL_H
+
+#include "tokenizer/hash.h"
+#include "tokenizer/pretokenize.h"
+#include "tokenizer/tokenizer.h"
+
+/* U+2581, which stands for a space in SentencePiece vocabularies. */
+#define TOK_SPACE_SYMBOL "\xE2\x96\x81"
+
+/* Limits on what a vocabulary may hold. They bound the time of encoding too. */
+enum {
+    TOK_MOST_TOKENS = 1 << 26,
+    TOK_LONGEST_TOKEN = 65536,  /* bytes */
+    TOK_LONGEST_SPECIAL = 255,  /* bytes */
+    TOK_LONGEST_TEXT = 1 << 30, /* bytes: ids of a text are then fewer than INT32_MAX, offsets fit into 32 bits */
+};
+
+/*
+ * Byte-level BPE writes a byte as a printable character: itself where it is one in Latin-1, else one from U+0100 on.
+ * As UTF-8 that is one or two bytes.
+ */
+typedef struct tok_byte_text {
+    char text[2];
+    uint8_t length;
+} tok_byte_text;
+
+struct tok_tokenizer {
+    tok_config config;
+    const tok_pretokenizer *pre; /* TOK_BYTE_BPE */
+    tok_table tokens;            /* ids by stored text */
+    tok_table merges;            /* ranks by the texts of both sides (TOK_BYTE_BPE) */
+    int32_t *merged;             /* [n_merges]: id of the token that the merge makes */
+    int32_t byte_ids[256];       /* or TOK_NONE */
+    tok_byte_text byte_texts[256];
+    bool joins_space[256]; /* TOK_SENTENCE_BPE: in some token this byte comes before the space symbol */
+    /* Tokens that are found in text before anything else: all but those of type normal, unused and byte. */
+    bool special_first[256];          /* one begins with this byte */
+    uint64_t special_second[256][4];  /* [first byte]: set of second bytes */
+    uint64_t special_lengths[256][4]; /* [first byte]: set of lengths in bytes */
+    size_t longest;                   /* bytes of the longest token */
+};
+
+static inline tok_type tok_type_of(const tok_tokenizer *tokenizer, uint32_t id)
+{
+    return tokenizer->config.types ? (tok_type)tokenizer->config.types[id] : TOK_TYPE_NORMAL;
+}
+
+static inline bool tok_set_has(const uint64_t set[4], unsigned value)
+{
+    return (set[value >> 6] >> (value & 63) & 1) != 0;
+}
+
+/* The byte that a token such as "<0x0A>" stands for, or -1. */
+int tok_byte_of_token(base_slice text);
+
+/* The hash of a merge of two texts, from the hashes of both. */
+static inline uint64_t tok_hash_pair(uint64_t left, uint64_t right)
+{
+    return tok_hash_mix(left, right * 0xC2B2AE3D27D4EB4FU);
+}
+
+/* The token whose stored text has these bytes and this hash, or TOK_NONE. */
+static inline int32_t tok_find_hashed(const tok_tokenizer *tokenizer, base_slice text, uint64_t hash)
+{
+    uint32_t step = 0, id;
+    while ((id = tok_table_candidate(&tokenizer->tokens, hash, &step)) != TOK_NO_INDEX) {
+        if (base_slice_equal(tokenizer->config.tokens[id], text))
+            return (int32_t)id;
+    }
+    return TOK_NONE;
+}
+
+/* A piece of a word, on its way to become a token. */
+typedef struct tok_symbol {
+    uint32_t start;          /* offset in the word; it ends where the next one starts */
+    uint32_t previous, next; /* indices */
+    uint32_t pair_key;       /* of the merge with the next one: the least goes first; UINT32_MAX: none */
+    int32_t pair_id;         /* the token that this merge makes */
+    int32_t id;              /* or TOK_NONE */
+} tok_symbol;
+
+/* Room for the merging of one word. */
+typedef struct tok_merger {
+    char *text;          /* [text_length]: the word as the vocabulary writes it */
+    tok_symbol *symbols; /* [n_symbols + 1]: the last is no symbol but the word's end */
+    uint64_t *heap;      /* [2 * n_symbols]: pair_key << 32 | index */
+    uint32_t text_length, n_symbols;
+    size_t capacity; /* symbols that there is room for, and 4 times as many bytes of text */
+} tok_merger;
+
+/* False: no memory. */
+bool tok_merger_reserve(tok_merger *merger, size_t n_symbols);
+void tok_merger_free(tok_merger *merger);
+
+/*
+ * Merges the symbols of merger->text for as long as the vocabulary knows a merge. Those that are left are linked by
+ * `next` from symbol 0 to index n_symbols.
+ */
+void tok_merge(const tok_tokenizer *tokenizer, tok_merger *merger);
+
+#endif

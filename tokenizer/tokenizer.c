@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making a tokenizer: checks the vocabulary and indexes it, in one pass over its tokens and one over its merges. */
+#include "tokenizer/internal.h"
+
+#include <stdlib.h>
+
+static firn_status check_config(const tok_config *config, firn_error *error)
+{
+    if (config->n_tokens == 0 || config->n_tokens > TOK_MOST_TOKENS)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "vocabulary: it has %u tokens; 1 to %d are allowed",
+                         config->n_tokens, TOK_MOST_TOKENS);
+    if (config->n_merges > TOK_MOST_TOKENS)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "vocabulary: it has %u merges; %d are allowed",
+                         config->n_merges, TOK_MOST_TOKENS);
+    if (config->kind == TOK_SENTENCE_BPE && !config->scores)
+        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                         "vocabulary: the tokens have no scores, which a SentencePiece vocabulary needs");
+    const struct {
+        const char *name;
+        int32_t id;
+    } special[] = {{"bos", config->bos},
+                   {"eos", config->eos},
+                   {"eot", config->eot},
+                   {"unknown", config->unknown},
+                   {"padding", config->padding}};
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+        if (special[i].id != TOK_NONE && (special[i].id < 0 || (uint32_t)special[i].id >= config->n_tokens))
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: the %s token's id is %d, but there are only %u tokens", special[i].name,
+                             special[i].id, config->n_tokens);
+    }
+    return FIRN_OK;
+}
+
+static firn_status choose_pretokenizer(tok_tokenizer *tokenizer, firn_error *error)
+{
+    char names[400];
+    const base_slice name = tokenizer->config.pre;
+    tokenizer->pre = tok_pretokenizer_find(name);
+    if (tokenizer->pre)
+        return FIRN_OK;
+    tok_pretokenizer_names(names, sizeof names);
+    return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET, "pre-tokeniser '%.*s' is not known; known are %s",
+                     name.length < 40 ? (int)name.length : 40, name.length ? name.data : "", names);
+}
+
+static void note_special(tok_tokenizer *tokenizer, base_slice text)
+{
+    const unsigned char *const byte = (const unsigned char *)text.data;
+    tokenizer->special_first[byte[0]] = true;
+    tokenizer->special_lengths[byte[0]][text.length >> 6] |= 1ULL << (text.length & 63);
+    if (text.length > 1)
+        tokenizer->special_second[byte[0]][byte[1] >> 6] |= 1ULL << (byte[1] & 63);
+}
+
+/* Notes which bytes come before a space symbol inside of the token. */
+static void note_spaces(tok_tokenizer *tokenizer, base_slice text)
+{
+    const char *const end = text.data + text.length;
+    const char *at = text.data + 1;
+    while (at < end && (at = memchr(at, TOK_SPACE_SYMBOL[0], (size_t)(end - at))) != NULL) {
+        if (end - at >= 3 && memcmp(at, TOK_SPACE_SYMBOL, 3) == 0)
+            tokenizer->joins_space[(unsigned char)at[-1]] = true;
+        at++;
+    }
+}
+
+static int hexadecimal(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int tok_byte_of_token(base_slice text)
+{
+    if (text.length != 6 || memcmp(text.data, "<0x", 3) != 0 || text.data[5] != '>')
+        return -1;
+    const int high = hexadecimal(text.data[3]), low = hexadecimal(text.data[4]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+static firn_status add_byte_token(tok_tokenizer *tokenizer, uint32_t id, firn_error *error)
+{
+    const int byte = tok_byte_of_token(tokenizer->config.tokens[id]);
+    if (byte < 0)
+        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                         "vocabulary: token %u is of type byte, but its text is not of the form <0x0A>", id);
+    if (tokenizer->byte_ids[byte] != TOK_NONE)
+        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                         "vocabulary: tokens %d and %u both stand for byte 0x%02X", tokenizer->byte_ids[byte], id,
+                         (unsigned)byte);
+    tokenizer->byte_ids[byte] = (int32_t)id;
+    return FIRN_OK;
+}
+
+static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, firn_error *error)
+{
+    const base_slice text = tokenizer->config.tokens[id];
+    const tok_type type = tok_type_of(tokenizer, id);
+    if (text.length == 0)
+        return FIRN_OK; /* it is never found in a text */
+    const bool special = type == TOK_TYPE_CONTROL || type == TOK_TYPE_USER_DEFINED || type == TOK_TYPE_UNKNOWN;
+    const size_t limit = special ? TOK_LONGEST_SPECIAL : TOK_LONGEST_TOKEN;
+    if (text.length > limit)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "vocabulary: token %u has %zu bytes; %zu are allowed for its type", id, text.length, limit);
+    const uint64_t hash = tok_hash(text.data, text.length);
+    const int32_t same = tok_find_hashed(tokenizer, text, hash);
+    if (same != TOK_NONE)
+        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "vocabulary: tokens %d and %u have the same text",
+                         same, id);
+    if (!tok_table_insert(&tokenizer->tokens, hash, id))
+        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                         "vocabulary: the texts of its tokens, such as token %u, collide on purpose", id);
+    if (text.length > tokenizer->longest)
+        tokenizer->longest = text.length;
+    if (special)
+        note_special(tokenizer, text);
+    if (tokenizer->config.kind == TOK_SENTENCE_BPE) {
+        note_spaces(tokenizer, text);
+        if (type == TOK_TYPE_BYTE)
+            return add_byte_token(tokenizer, id, error);
+    }
+    return FIRN_OK;
+}
+
+/* How byte-level BPE writes each byte, and the tokens of single bytes. */
+static void find_byte_tokens(tok_tokenizer *tokenizer)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    unsigned next = 256; /* the code point of the next byte that isn't printable in Latin-1 */
+    for (unsigned byte = 0; byte < 256; byte++) {
+        tok_byte_text *const text = &tokenizer->byte_texts[byte];
+        const bool printable = (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte != 0xAD);
+        const unsigned code = printable ? byte : next++;
+        if (code < 0x80)
+            *text = (tok_byte_text){{(char)code, 0}, 1};
+        else
+            *text = (tok_byte_text){{(char)(0xC0 | code >> 6), (char)(0x80 | (code & 0x3F))}, 2};
+        const char hex[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+        if (tokenizer->config.kind == TOK_BYTE_BPE)
+            tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){text->text, text->length});
+        else if (tokenizer->byte_ids[byte] == TOK_NONE)
+            tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){hex, sizeof hex});
+    }
+}
+
+/*
+ * The token that a merge makes. Vocabularies mostly list tokens in the order of merges, so the token after the one of
+ * the merge before (`guess`) is compared first, which spares looking it up.
+ */
+static int32_t find_merged(const tok_tokenizer *tokenizer, base_slice left, base_slice right, uint32_t guess)
+{
+    if (guess < tokenizer->config.n_tokens) {
+        const base_slice text = tokenizer->config.tokens[guess];
+        if (text.length == left.length + right.length && memcmp(text.data, left.data, left.length) == 0 &&
+            memcmp(text.data + left.length, right.data, right.length) == 0)
+            return (int32_t)guess;
+    }
+    char both[256], *text = both;
+    if (left.length + right.length > tokenizer->longest)
+        return TOK_NONE;
+    if (left.length + right.length > sizeof both && !(text = malloc(left.length + right.length)))
+        return TOK_NONE;
+    memcpy(text, left.data, left.length);
+    memcpy(text + left.length, right.data, right.length);
+    const int32_t id = tok_find(tokenizer, (base_slice){text, left.length + right.length});
+    if (text != both)
+        free(text);
+    return id;
+}
+
+static firn_status add_merges(tok_tokenizer *tokenizer, firn_error *error)
+{
+    uint32_t guess = 0;
+    for (uint32_t rank = 0; rank < tokenizer->config.n_merges; rank++) {
+        const base_slice merge = tokenizer->config.merges[rank];
+        /* A side may begin with a space, but not be empty. */
+        const char *const space = merge.length > 2 ? memchr(merge.data + 1, ' ', merge.length - 2) : NULL;
+        if (!space)
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: merge %u is not two texts with a space between them", rank);
+        const base_slice left = {merge.data, (size_t)(space - merge.data)};
+        const base_slice right = {space + 1, merge.length - left.length - 1};
+        const int32_t id = find_merged(tokenizer, left, right, guess);
+        if (id == TOK_NONE)
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: merge %u ('%.*s') makes a text that is no token", rank,
+                             merge.length < 80 ? (int)merge.length : 80, merge.data);
+        tokenizer->merged[rank] = id;
+        guess = (uint32_t)id + 1;
+        const uint64_t hash = tok_hash_pair(tok_hash(left.data, left.length), tok_hash(right.data, right.length));
+        if (!tok_table_insert(&tokenizer->merges, hash, rank))
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: its merges, such as merge %u, collide on purpose", rank);
+    }
+    return FIRN_OK;
+}
+
+static firn_status index_vocabulary(tok_tokenizer *tokenizer, firn_error *error)
+{
+    const tok_config *const config = &tokenizer->config;
+    if (!tok_table_create(&tokenizer->tokens, config->n_tokens))
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "vocabulary: no memory for the index of %u tokens",
+                         config->n_tokens);
+    for (unsigned byte = 0; byte < 256; byte++)
+        tokenizer->byte_ids[byte] = TOK_NONE;
+    for (uint32_t id = 0; id < config->n_tokens; id++) {
+        const firn_status status = add_token(tokenizer, id, error);
+        if (status != FIRN_OK)
+            return status;
+    }
+    find_byte_tokens(tokenizer);
+    if (config->kind != TOK_BYTE_BPE)
+        return FIRN_OK;
+    tokenizer->merged = malloc((config->n_merges + (size_t)1) * sizeof *tokenizer->merged);
+    if (!tokenizer->merged || !tok_table_create(&tokenizer->merges, config->n_merges))
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "vocabulary: no memory for the index of %u merges",
+                         config->n_merges);
+    return add_merges(tokenizer, error);
+}
+
+firn_status tok_create(const tok_config *config, tok_tokenizer **out, firn_error *error)
+{
+    *out = NULL;
+    firn_status status = check_config(config, error);
+    if (status != FIRN_OK)
+        return status;
+    tok_tokenizer *const tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a tokenizer");
+    tokenizer->config = *config;
+    if (config->kind == TOK_BYTE_BPE)
+        status = choose_pretokenizer(tokenizer, error);
+    if (status == FIRN_OK)
+        status = index_vocabulary(tokenizer, error);
+    if (status == FIRN_OK)
+        *out = tokenizer;
+    else
+        tok_destroy(tokenizer);
+    return status;
+}
+
+void tok_destroy(tok_tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    free(tokenizer->tokens.slots);
+    free(tokenizer->merges.slots);
+    free(tokenizer->merged);
+    free(tokenizer);
+}
+
+size_t tok_longest_token(const tok_tokenizer *tokenizer)
+{
+    return tokenizer->longest;
+}
+
+uint32_t tok_count(const tok_tokenizer *tokenizer)
+{
+    return tokenizer->config.n_tokens;
+}
+
+bool tok_is_control(const tok_tokenizer *tokenizer, int32_t id)
+{
+    return id >= 0 && (uint32_t)id < tokenizer->config.n_tokens &&
+           tok_type_of(tokenizer, (uint32_t)id) == TOK_TYPE_CONTROL;
+}
+
+int32_t tok_find(const tok_tokenizer *tokenizer, base_slice text)
+{
+    return tok_find_hashed(tokenizer, text, tok_hash(text.data, text.length));
+}
