@@ -107,4 +107,39 @@ static inline float kern_gelu_tanh(float x)
     return x / (1.0f + kern_exp(z * -0x1.988454p+0f));     /* -2 sqrt(2/pi) */
 }
 
+/* log(1 + f) in double, for f from sqrt(1/2) - 1 to sqrt(2) - 1; right to about 1 ulp, also where f is tiny. */
+static inline double kern_log_near_one(double f)
+{
+    /* 2 atanh(s) with s = f / (2 + f), |s| < 0.1716: s^25 / 25 is below the last bit of s */
+    const double s = f / (2.0 + f), z = s * s;
+    double p = 2.0 / 23;
+    p = fma(p, z, 2.0 / 21);
+    p = fma(p, z, 2.0 / 19);
+    p = fma(p, z, 2.0 / 17);
+    p = fma(p, z, 2.0 / 15);
+    p = fma(p, z, 2.0 / 13);
+    p = fma(p, z, 2.0 / 11);
+    p = fma(p, z, 2.0 / 9);
+    p = fma(p, z, 2.0 / 7);
+    p = fma(p, z, 2.0 / 5);
+    p = fma(p, z, 2.0 / 3);
+    return fma(s * z, p, 2.0 * s);
+}
+
+/* Natural logarithm of a positive, finite, normal x, in double; right to about 1 ulp. */
+static inline double kern_log_double(double x)
+{
+    /* x = m * 2^e with m in [sqrt(1/2), sqrt(2)) */
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits -= 0x3fe6a09e667f3bcdu;
+    const double e = (double)((int64_t)bits >> 52);
+    bits = (bits & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    /* ln 2 in two parts; e times the first, of 32 bits, is exact */
+    const double rest = fma(e, 0x1.a39ef35793c76p-33, kern_log_near_one(m - 1.0));
+    return fma(e, 0x1.62e42feep-1, rest);
+}
+
 #endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sampler against the exact distribution, computed here by sorting and with libm. Draws are counter-based, so every
+ * run sees the same ones; the limit of each chi-square test lies where a right sampler fails once in a million seeds.
+ */
+#include "base/philox.h"
+#include "engine/firn.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL = 60 };
+
+static firn_generation_parameters plain(double temperature)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    parameters.seed = 12345;
+    parameters.temperature = temperature;
+    parameters.top_k = 0;
+    parameters.top_p = 1;
+    parameters.min_p = 0;
+    return parameters;
+}
+
+static firn_sampler *make(const firn_generation_parameters *parameters, uint32_t n_vocab)
+{
+    firn_sampler *sampler = NULL;
+    firn_error error = {0};
+    cr_assert_eq(firn_sampler_create(parameters, n_vocab, &sampler, &error), FIRN_OK, "%s", error.message);
+    return sampler;
+}
+
+/* Logits like a language model's: a few likely tokens and a long tail, at random ids. */
+static float *make_logits(uint32_t n, uint64_t seed, float spread)
+{
+    float *const logits = malloc(n * sizeof *logits);
+    cr_assert_not_null(logits);
+    for (uint32_t i = 0; i < n; i++) {
+        const base_philox_block block = base_philox((base_philox_block){{i, 0, 0, 0}}, seed);
+        float sum = 0;
+        for (int j = 0; j < 4; j++)
+            sum += (float)block.word[j] * 0x1p-32f - 0.5f;
+        logits[i] = spread * sum;
+    }
+    return logits;
+}
+
+typedef struct ranked {
+    double logit;
+    int id;
+} ranked;
+
+static int by_rank(const void *a, const void *b)
+{
+    const ranked *const x = a, *const y = b;
+    return x->logit != y->logit ? (x->logit < y->logit) - (x->logit > y->logit) : x->id - y->id;
+}
+
+/* probability[id] by definition. */
+static void expected_distribution(const float *logits, int n, const firn_generation_parameters *parameters,
+                                  double *probability)
+{
+    ranked order[SMALL];
+    double total = 0, sum = 0;
+    for (int i = 0; i < n; i++)
+        order[i] = (ranked){logits[i], i};
+    qsort(order, (size_t)n, sizeof order[0], by_rank);
+    int kept = parameters->top_k > 0 && parameters->top_k < n ? parameters->top_k : n;
+    for (int i = 0; i < kept; i++)
+        total += exp(order[i].logit - order[0].logit);
+    for (int i = 0; i < kept && parameters->top_p < 1; i++) {
+        sum += exp(order[i].logit - order[0].logit);
+        if (sum >= parameters->top_p * total)
+            kept = i + 1;
+    }
+    while (parameters->min_p > 0 && exp(order[kept - 1].logit - order[0].logit) < parameters->min_p)
+        kept--;
+    total = 0;
+    for (int i = 0; i < kept; i++)
+        total += exp((order[i].logit - order[0].logit) / parameters->temperature);
+    for (int i = 0; i < n; i++)
+        probability[order[i].id] =
+            i < kept ? exp((order[i].logit - order[0].logit) / parameters->temperature) / total : 0;
+}
+
+/* The value that chi-square with `df` degrees of freedom exceeds with probability 1e-6 (Wilson and Hilferty). */
+static double chi_square_limit(int df)
+{
+    const double spread = 2.0 / (9.0 * df);
+    return df * pow(1 - spread + 4.75 * sqrt(spread), 3);
+}
+
+static void expect_distribution(const firn_generation_parameters *parameters, int draws)
+{
+    float *const logits = make_logits(SMALL, 7, 8.0f);
+    logits[11] = -INFINITY;
+    logits[20] = logits[21]; /* a tie */
+    double probability[SMALL];
+    int count[SMALL] = {0};
+    expected_distribution(logits, SMALL, parameters, probability);
+    firn_sampler *const sampler = make(parameters, SMALL);
+    for (int i = 0; i < draws; i++)
+        count[firn_sampler_pick(sampler, logits, (uint64_t)i % 3, (uint64_t)i / 3)]++;
+    double chi_square = 0, rare = 0;
+    int df = -1, rare_count = 0;
+    for (int i = 0; i < SMALL; i++) {
+        const double expected = probability[i] * draws;
+        if (probability[i] == 0)
+            cr_assert_eq(count[i], 0, "token %d cannot come and did", i);
+        else if (expected < 10) {
+            rare += expected;
+            rare_count += count[i];
+        } else {
+            chi_square += (count[i] - expected) * (count[i] - expected) / expected;
+            df++;
+        }
+    }
+    if (rare > 1) {
+        chi_square += (rare_count - rare) * (rare_count - rare) / rare;
+        df++;
+    }
+    cr_assert(df >= 1);
+    cr_assert_lt(chi_square, chi_square_limit(df), "chi-square %g with %d degrees of freedom", chi_square, df);
+    firn_sampler_release(sampler);
+    free(logits);
+}
+
+Test(sampler, distribution_of_temperature)
+{
+    const double temperatures[] = {0.5, 1.0, 3.0, 100.0};
+    for (size_t i = 0; i < sizeof temperatures / sizeof temperatures[0]; i++) {
+        const firn_generation_parameters parameters = plain(temperatures[i]);
+        expect_distribution(&parameters, 150000);
+    }
+}
+
+Test(sampler, distribution_over_a_million_draws)
+{
+    const firn_generation_parameters parameters = plain(1.0);
+    expect_distribution(&parameters, 1000000);
+}
+
+Test(sampler, distribution_of_each_truncation)
+{
+    firn_generation_parameters parameters = plain(1.0);
+    parameters.top_k = 9;
+    expect_distribution(&parameters, 150000);
+    parameters = plain(1.0);
+    parameters.top_p = 0.8;
+    expect_distribution(&parameters, 150000);
+    parameters = plain(1.0);
+    parameters.min_p = 0.07;
+    expect_distribution(&parameters, 150000);
+}
+
+Test(sampler, distribution_of_combinations)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    parameters.seed = 99;
+    expect_distribution(&parameters, 150000);
+    parameters.top_k = 12;
+    parameters.top_p = 0.9;
+    parameters.min_p = 0.02;
+    parameters.temperature = 1.7;
+    expect_distribution(&parameters, 150000);
+    parameters.top_k = 0;
+    expect_distribution(&parameters, 150000);
+    parameters.top_p = 1;
+    parameters.top_k = 25;
+    expect_distribution(&parameters, 150000);
+}
+
+Test(sampler, temperature_zero_takes_the_likeliest_and_the_lowest_of_equals)
+{
+    float logits[1000] = {0};
+    firn_generation_parameters parameters = plain(0);
+    parameters.seed = FIRN_SEED_DRAW; /* not needed */
+    firn_sampler *const sampler = make(&parameters, 1000);
+    cr_assert_eq(firn_sampler_pick(sampler, logits, 0, 0), 0);
+    logits[700] = logits[701] = logits[300] = 2.5f;
+    cr_assert_eq(firn_sampler_pick(sampler, logits, 0, 0), 300);
+    logits[999] = 3;
+    cr_assert_eq(firn_sampler_pick(sampler, logits, 0, 1), 999);
+    firn_sampler_release(sampler);
+}
+
+Test(sampler, tiny_temperature_is_greedy)
+{
+    float *const logits = make_logits(5000, 3, 10);
+    const firn_generation_parameters greedy = plain(0), tiny = plain(1e-300);
+    firn_sampler *const a = make(&greedy, 5000), *const b = make(&tiny, 5000);
+    for (uint32_t i = 0; i < 100; i++)
+        cr_assert_eq(firn_sampler_pick(a, logits, 0, i), firn_sampler_pick(b, logits, 0, i));
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+    free(logits);
+}
+
+Test(sampler, truncation_to_one_is_greedy)
+{
+    float *const logits = make_logits(5000, 4, 10);
+    firn_generation_parameters one[3] = {plain(1), plain(1), plain(1)};
+    one[0].top_k = 1;
+    one[1].top_p = 0;
+    one[2].min_p = 1;
+    const firn_generation_parameters greedy = plain(0);
+    firn_sampler *const reference = make(&greedy, 5000);
+    const int32_t id = firn_sampler_pick(reference, logits, 0, 0);
+    for (int j = 0; j < 3; j++) {
+        firn_sampler *const sampler = make(&one[j], 5000);
+        for (uint32_t i = 0; i < 100; i++)
+            cr_assert_eq(firn_sampler_pick(sampler, logits, 0, i), id);
+        firn_sampler_release(sampler);
+    }
+    firn_sampler_release(reference);
+    free(logits);
+}
+
+Test(sampler, logits_that_are_not_finite_never_come)
+{
+    float logits[600];
+    for (int i = 0; i < 600; i++)
+        logits[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : -INFINITY;
+    firn_generation_parameters some[4] = {plain(0), plain(1), plain(1), firn_generation_parameters_default()};
+    some[2].top_p = 0.9;
+    some[3].seed = 5;
+    for (int j = 0; j < 4; j++) {
+        firn_sampler *const sampler = make(&some[j], 600);
+        cr_assert_eq(firn_sampler_pick(sampler, logits, 0, 0), -1);
+        logits[599] = -1e30f;
+        for (uint32_t i = 0; i < 50; i++)
+            cr_assert_eq(firn_sampler_pick(sampler, logits, 0, i), 599);
+        logits[599] = -INFINITY;
+        firn_sampler_release(sampler);
+    }
+}
+
+Test(sampler, extreme_logits)
+{
+    float logits[300];
+    for (int i = 0; i < 300; i++)
+        logits[i] = -3.4e38f;
+    logits[17] = 3.4e38f;
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    parameters.seed = 1;
+    for (parameters.top_k = 0; parameters.top_k <= 40; parameters.top_k += 20) {
+        firn_sampler *const sampler = make(&parameters, 300);
+        for (uint32_t i = 0; i < 50; i++)
+            cr_assert_eq(firn_sampler_pick(sampler, logits, 0, i), 17);
+        firn_sampler_release(sampler);
+    }
+}
+
+/* Different algorithms reach the same survivors in different orders; the pick has to be the same. */
+Test(sampler, order_of_candidates_does_not_matter)
+{
+    enum { N = 3000 };
+    float *const logits = make_logits(N + 700, 5, 6);
+    const firn_generation_parameters all = plain(1.5);
+    firn_generation_parameters by_heap = all, by_nucleus = all;
+    by_heap.top_k = N;
+    by_nucleus.top_p = 1 - 1e-15;
+    for (int i = N; i < N + 700; i++)
+        logits[i] = -INFINITY;
+    firn_sampler *const a = make(&all, N), *const b = make(&by_heap, N + 700), *const c = make(&by_nucleus, N);
+    for (uint32_t i = 0; i < 3000; i++) {
+        const int32_t id = firn_sampler_pick(a, logits, 8, i);
+        cr_assert_eq(firn_sampler_pick(b, logits, 8, i), id);
+        cr_assert_eq(firn_sampler_pick(c, logits, 8, i), id);
+    }
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+    firn_sampler_release(c);
+    free(logits);
+}
+
+/* Admitting one more token can change a pick only to that token. */
+Test(sampler, coupled_over_top_k)
+{
+    enum { N = 4000 };
+    float *const logits = make_logits(N, 6, 12);
+    firn_generation_parameters less = plain(2.0), more = plain(2.0);
+    less.top_k = 20;
+    more.top_k = 21;
+    ranked order[N];
+    for (int i = 0; i < N; i++)
+        order[i] = (ranked){logits[i], i};
+    qsort(order, N, sizeof order[0], by_rank);
+    firn_sampler *const a = make(&less, N), *const b = make(&more, N);
+    int changed = 0;
+    for (uint32_t i = 0; i < 5000; i++) {
+        const int32_t before = firn_sampler_pick(a, logits, 0, i), after = firn_sampler_pick(b, logits, 0, i);
+        cr_assert(after == before || after == order[20].id);
+        changed += after != before;
+    }
+    cr_assert(changed > 50 && changed < 500, "%d picks changed", changed);
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+    free(logits);
+}
+
+/* A little more temperature leaves nearly every pick as it was, and moves the others to less likely tokens. */
+Test(sampler, coupled_over_temperature)
+{
+    enum { N = 4000 };
+    float *const logits = make_logits(N, 6, 12);
+    const firn_generation_parameters cool = plain(1.0), warm = plain(1.01);
+    firn_sampler *const a = make(&cool, N), *const b = make(&warm, N);
+    int changed = 0;
+    for (uint32_t i = 0; i < 5000; i++) {
+        const int32_t before = firn_sampler_pick(a, logits, 0, i), after = firn_sampler_pick(b, logits, 0, i);
+        cr_assert(logits[after] <= logits[before]);
+        changed += after != before;
+    }
+    cr_assert(changed > 0 && changed < 150, "%d picks changed", changed);
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+    free(logits);
+}
+
+Test(sampler, seed_sequence_and_position_each_change_the_noise)
+{
+    float logits[256] = {0};
+    firn_generation_parameters parameters = plain(1), other_seed = plain(1);
+    other_seed.seed++;
+    firn_sampler *const a = make(&parameters, 256), *const b = make(&other_seed, 256);
+    int equal = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        const int32_t id = firn_sampler_pick(a, logits, 0, i);
+        cr_assert_eq(firn_sampler_pick(a, logits, 0, i), id);
+        equal += firn_sampler_pick(b, logits, 0, i) == id;
+        equal += firn_sampler_pick(a, logits, 1, i) == id;
+        equal += firn_sampler_pick(a, logits, (uint64_t)1 << 32, i) == id;
+        equal += firn_sampler_pick(a, logits, 0, (uint64_t)i + ((uint64_t)1 << 32)) == id;
+    }
+    cr_assert_lt(equal, 50); /* 4000 / 256 expected */
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+}
+
+Test(sampler, large_vocabulary_agrees_with_sorting)
+{
+    enum { N = 262144 };
+    float *const logits = make_logits(N, 9, 20), *const copy = malloc(N * sizeof *copy);
+    ranked *const order = malloc(N * sizeof *order);
+    cr_assert(copy != NULL && order != NULL);
+    memcpy(copy, logits, N * sizeof *copy);
+    double total = 0, sum = 0;
+    for (int i = 0; i < N; i++) {
+        order[i] = (ranked){logits[i], i};
+        total += exp(logits[i]);
+    }
+    qsort(order, N, sizeof *order, by_rank);
+    int nucleus = 0;
+    while (sum < 0.3 * total)
+        sum += exp(order[nucleus++].logit);
+    firn_generation_parameters by_p = plain(1), by_k = plain(1);
+    by_p.top_p = 0.3;
+    by_k.top_k = nucleus;
+    firn_sampler *const a = make(&by_p, N), *const b = make(&by_k, N);
+    for (uint32_t i = 0; i < 5; i++)
+        cr_assert_eq(firn_sampler_pick(a, logits, 0, i), firn_sampler_pick(b, logits, 0, i));
+    cr_assert(memcmp(copy, logits, N * sizeof *copy) == 0, "the sampler wrote into the logits");
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+    free(logits);
+    free(copy);
+    free(order);
+}
+
+/* These picks are part of the contract: any change to them changes every user's text. */
+Test(sampler, picks_are_the_same_everywhere)
+{
+    static const int32_t expected[8] = {111, 332, 886, 580, 901, 332, 684, 111};
+    float *const logits = make_logits(1000, 10, 12);
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    parameters.seed = 42;
+    parameters.temperature = 2;
+    firn_sampler *const sampler = make(&parameters, 1000);
+    for (uint32_t i = 0; i < 8; i++) {
+        const int32_t id = firn_sampler_pick(sampler, logits, 3, i);
+        cr_expect_eq(id, expected[i], "position %u: %d", i, id);
+    }
+    firn_sampler_release(sampler);
+    free(logits);
+}
+
+Test(sampler, refuses_bad_parameters)
+{
+    firn_sampler *sampler = NULL;
+    firn_error error = {0};
+    firn_generation_parameters parameters = plain(1);
+    parameters.top_p = NAN;
+    cr_assert_eq(firn_sampler_create(&parameters, 100, &sampler, &error), FIRN_ERROR_ARGUMENT);
+    cr_assert_null(sampler);
+    cr_assert(strstr(error.message, "top_p") != NULL);
+    parameters = plain(1);
+    parameters.seed = FIRN_SEED_DRAW;
+    cr_assert_eq(firn_sampler_create(&parameters, 100, &sampler, &error), FIRN_ERROR_ARGUMENT);
+    parameters = plain(1);
+    cr_assert_eq(firn_sampler_create(&parameters, 0, &sampler, &error), FIRN_ERROR_ARGUMENT);
+}
