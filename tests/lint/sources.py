@@ -150,6 +150,23 @@ def files_short(tree):
     return findings
 
 
+MAXIMUM_FUNCTION_LINES = 100
+
+
+@rule({"base/a.c": "int base_a(void)\n{\n" + "    base_b();\n" * (MAXIMUM_FUNCTION_LINES + 1) + "}\n"})
+def functions_short(tree):
+    findings = []
+    for file in tree.c_files():
+        start = 0
+        for number, line in tree.lines(file):
+            if line == "{":
+                start = number
+            elif line == "}" and start and number - start > MAXIMUM_FUNCTION_LINES:
+                findings.append(f"{file}:{start}: a function of {number - start - 1} lines, more than "
+                                f"{MAXIMUM_FUNCTION_LINES}")
+    return findings
+
+
 MAXIMUM_BYTES = 4 << 20
 
 
