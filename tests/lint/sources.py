@@ -11,10 +11,10 @@ from tree import LIBRARIES, rule
 PLAIN_LIBC = {"assert.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdalign.h", "stdarg.h", "stdbool.h",
               "stddef.h", "stdint.h", "string.h"}
 LIBC = PLAIN_LIBC | {
-    "ctype.h", "dirent.h", "errno.h", "fcntl.h", "fenv.h", "libgen.h", "linux/futex.h", "sched.h", "setjmp.h",
+    "ctype.h", "dirent.h", "errno.h", "fcntl.h", "fenv.h", "libgen.h", "linux/futex.h", "locale.h", "sched.h", "setjmp.h",
     "signal.h", "stdatomic.h", "stdio.h", "stdlib.h", "strings.h", "sys/mman.h", "sys/resource.h", "sys/stat.h",
     "sys/syscall.h", "sys/time.h", "sys/types.h", "sys/wait.h", "time.h", "unistd.h"}
-PROGRAM_LIBC = LIBC | {"getopt.h", "locale.h", "poll.h", "sys/ioctl.h", "termios.h"}
+PROGRAM_LIBC = LIBC | {"getopt.h", "poll.h", "sys/ioctl.h", "termios.h"}
 INCLUDE_RULES = {
     "base": dict(own=("base/",), libc=LIBC, system={"pthread.h": r"base/(thread_)?pool[^/]*"}),
     "kernels": dict(own=("kernels/",), libc=PLAIN_LIBC,
@@ -95,14 +95,23 @@ def compile_header(tree, file, command):
     return [f"{file}: doesn't compile alone: {next(line for line in check.stderr.splitlines() if 'error' in line)}"]
 
 
+LEVEL_FLAGS = {"avx2": ["-mavx2", "-mfma", "-mf16c"],
+               "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"]}
+
+
 @rule({"base/a.h": "size_t base_length(void);\n"},
       {"engine/firn.h": "typedef int class;\n"})
 def headers_compile_alone(tree):
+    """But for NAME_body.h, whose text is compiled once a level, after a header that says what a lane is there."""
     findings = []
+    machine = os.uname().machine
     for file in tree.named(".h"):
-        x86 = ["-mavx2", "-mfma", "-mf16c"] if file.startswith("kernels/x86/") and os.uname().machine == "x86_64" else []
-        if not file.startswith("kernels/arm/") or os.uname().machine == "aarch64":
-            findings += compile_header(tree, file, ["cc", "-std=c11", *x86, "-x", "c"])
+        other_machine = file.startswith("kernels/x86/") and machine != "x86_64" or \
+            file.startswith("kernels/arm/") and machine != "aarch64"
+        if other_machine or file.endswith("_body.h"):
+            continue
+        flags = [flag for level, flags in LEVEL_FLAGS.items() if level in file for flag in flags]
+        findings += compile_header(tree, file, ["cc", "-std=c11", *flags, "-x", "c"])
     if "engine/firn.h" in tree.files:
         findings += compile_header(tree, "engine/firn.h", ["c++", "-std=c++11", "-x", "c++"])
     return findings
