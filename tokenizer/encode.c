@@ -129,10 +129,8 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix)
         if (symbol->id != TOK_NONE) {
             if (!push_id(e->ids, symbol->id))
                 return false;
-        } else if (e->tokenizer->config.kind == TOK_BYTE_BPE) {
-            if (e->tokenizer->config.unknown != TOK_NONE && !push_id(e->ids, e->tokenizer->config.unknown))
-                return false;
-        } else if (!push_bytes(e, merger->text + symbol->start, end - symbol->start)) {
+        } else if (e->tokenizer->config.kind == TOK_SENTENCE_BPE &&
+                   !push_bytes(e, merger->text + symbol->start, end - symbol->start)) {
             return false;
         }
     }

@@ -68,7 +68,9 @@ void tok_ids_free(tok_ids *ids);
 
 /*
  * Appends the ids of `text` (any bytes: broken UTF-8 goes byte by byte) to `ids`. `flags` is a set of TOK_ADD_SPECIAL
- * and TOK_PARSE_SPECIAL. On failure `ids` is as it was. Time is linear in the text's length, for any text.
+ * and TOK_PARSE_SPECIAL. On failure `ids` is as it was. Time is linear in the text's length, for any text (but for a
+ * logarithm in its longest word). A byte that the vocabulary can't express becomes the unknown token, or is left out
+ * where the kind has none (TOK_BYTE_BPE), as the models were trained.
  */
 firn_status tok_encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags, tok_ids *ids,
                        firn_error *error);
