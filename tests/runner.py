@@ -10,12 +10,14 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIMEOUT_S = 300
@@ -36,15 +38,30 @@ SANITIZER_REPORT = re.compile(r"^.*(ERROR: (Address|Leak)Sanitizer|WARNING: Thre
 SLOW_WITH_SANITIZERS = re.compile(r"^$")
 
 
+# A CPU without AVX, emulated: an instruction that leaked into baseline code ends the program.
+BASELINE_CPU = ["qemu-x86_64", "-cpu", "qemu64"]
+
+
 @dataclasses.dataclass
 class Program:
-    preset: str
+    suite: str
     name: str
     command: list
     folder: str
 
     def is_plain(self):
         return "plain_" in self.name
+
+    def is_compiled_and_plain(self):
+        return self.is_plain() and not self.command[0].endswith(".py")
+
+
+@dataclasses.dataclass
+class Suite:
+    name: str
+    preset: str
+    wants: typing.Callable  # (Program) -> bool
+    emulator: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -66,11 +83,14 @@ def build(preset):
     return None
 
 
-def programs_of(preset, wanted):
-    folder = os.path.join(ROOT, "build", preset)
+def programs_of(suite):
+    folder = os.path.join(ROOT, "build", suite.preset)
     listing = json.loads(subprocess.check_output(["ctest", "--test-dir", folder, "--show-only=json-v1"], text=True))
-    programs = [Program(preset, test["name"], test["command"], folder) for test in listing["tests"]]
-    return [program for program in programs if wanted(program)]
+    programs = [Program(suite.name, test["name"], test["command"], folder) for test in listing["tests"]]
+    wanted = [program for program in programs if suite.wants(program)]
+    for program in wanted:
+        program.command = suite.emulator + program.command
+    return wanted
 
 
 def read_tap(text):
@@ -169,7 +189,7 @@ def read_if_there(path):
 
 
 def show(program, result):
-    print(f"{'FAIL' if result.failed else 'ok  '} {program.preset:10} {program.name:40} {result.passed:5} passed"
+    print(f"{'FAIL' if result.failed else 'ok  '} {program.suite:10} {program.name:40} {result.passed:5} passed"
           f" {result.seconds:7.1f} s", flush=True)
     for note in result.notes:
         print("       " + note.replace("\n", "\n       "), flush=True)
@@ -182,19 +202,22 @@ def main():
     options = arguments.parse_args()
     pattern = re.compile(options.k)
 
-    suites = [("dev", lambda program: True)]
+    suites = [Suite("dev", "dev", lambda program: True)]
+    if platform.machine() == "x86_64":
+        suites.append(Suite("baseline", "dev", Program.is_compiled_and_plain, BASELINE_CPU))
     if not options.no_sanitizers:
-        suites.append(("asan-ubsan", lambda program: not SLOW_WITH_SANITIZERS.search(program.name)))
-        suites.append(("tsan", Program.is_plain))
+        suites.append(Suite("asan-ubsan", "asan-ubsan",
+                            lambda program: not SLOW_WITH_SANITIZERS.search(program.name)))
+        suites.append(Suite("tsan", "tsan", Program.is_compiled_and_plain))
 
     total = Result()
-    for preset, wanted in suites:
-        broken = build(preset)
+    for suite in suites:
+        broken = build(suite.preset)
         if broken is not None:
-            print(f"FAIL {preset}: it doesn't build\n{broken}", flush=True)
+            print(f"FAIL {suite.name}: it doesn't build\n{broken}", flush=True)
             total.failed += 1
             continue
-        programs = programs_of(preset, lambda program: wanted(program) and pattern.search(program.name))
+        programs = [program for program in programs_of(suite) if pattern.search(program.name)]
         with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
             for program, result in zip(programs, pool.map(run_program, programs)):
                 show(program, result)
