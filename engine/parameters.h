@@ -34,9 +34,9 @@ typedef bool firn_type_SWITCH;
       "noise is a function of it: same seed, same text; -1: drawn and reported")                                     \
     X(temperature, REAL, 0.80, 0, 1000, "--temp,--temperature", "temp",                                              \
       "how strong the noise is; 0: always the likeliest token")                                                      \
-    X(top_k, COUNT, 40, 0, INT32_MAX, "--top-k", "", "keep the K likeliest tokens; 0: all")                          \
-    X(top_p, REAL, 0.95, 0, 1, "--top-p", "", "keep the likeliest tokens that together reach probability P; 1: all") \
-    X(min_p, REAL, 0.05, 0, 1, "--min-p", "", "keep tokens at least P times as likely as the likeliest; 0: all")     \
+    X(top_k, COUNT, 40, 0, INT32_MAX, "--top-k", "", "keep the X likeliest tokens; 0: all")                          \
+    X(top_p, REAL, 0.95, 0, 1, "--top-p", "", "keep the likeliest tokens that together reach probability X; 1: all") \
+    X(min_p, REAL, 0.05, 0, 1, "--min-p", "", "keep tokens at least X times as likely as the likeliest; 0: all")     \
     X(n_predict, COUNT, -1, -1, INT32_MAX, "-n,--predict,--n-predict", "max_tokens,max_completion_tokens",           \
       "tokens to generate; -1: until the text ends or the context is full")                                          \
     X(ignore_eos, SWITCH, false, 0, 1, "--ignore-eos", "", "go on after the token that ends the text")

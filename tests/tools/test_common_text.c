@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common_text.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void expect_copy(const char *argument, int escapes, const char *bytes, size_t length)
+{
+    tool_text text;
+    cr_assert_eq(tool_copy(argument, escapes, &text, NULL), FIRN_OK);
+    cr_assert_eq(text.length, length, "'%s': %zu bytes", argument, text.length);
+    cr_assert(memcmp(text.data, bytes, length + 1) == 0, "'%s'", argument);
+    free(text.data);
+}
+
+Test(common_text, escapes)
+{
+    expect_copy("a\\nb\\t\\\"\\'\\\\n\\r", 1, "a\nb\t\"'\\n\r", 9);
+    expect_copy("a\\nb", 0, "a\\nb", 4);
+    expect_copy("\\x41\\xfF\\x00z", 1, "A\xff\0z", 4);
+    expect_copy("\\x4", 1, "\\x4", 3);
+    expect_copy("\\xg1\\q\\", 1, "\\xg1\\q\\", 7);
+    expect_copy("", 1, "", 0);
+}
+
+Test(common_text, reads_a_file_whole)
+{
+    char path[] = "/tmp/firn-text-XXXXXX";
+    const int descriptor = mkstemp(path);
+    cr_assert_geq(descriptor, 0);
+    enum { LENGTH = 200001 };
+    char *const bytes = malloc(LENGTH);
+    for (int i = 0; i < LENGTH; i++)
+        bytes[i] = (char)(i * 31 % 256);
+    cr_assert_eq(write(descriptor, bytes, LENGTH), LENGTH);
+    close(descriptor);
+    tool_text text;
+    firn_error error = {0};
+    cr_assert_eq(tool_read(path, &text, &error), FIRN_OK, "%s", error.message);
+    cr_assert(text.length == LENGTH && memcmp(text.data, bytes, LENGTH) == 0 && text.data[LENGTH] == '\0');
+    free(text.data);
+    free(bytes);
+    unlink(path);
+    cr_assert_eq(tool_read(path, &text, &error), FIRN_ERROR_IO);
+    cr_assert(strstr(error.message, path) != NULL);
+    cr_assert_null(text.data);
+    cr_assert_eq(tool_read("/", &text, &error), FIRN_ERROR_IO);
+}
+
+Test(common_text, ids)
+{
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    firn_error error = {0};
+    cr_assert_eq(tool_read_ids("1,20,2147483647", &ids, &n_ids, &error), FIRN_OK);
+    cr_assert(n_ids == 3 && ids[0] == 1 && ids[1] == 20 && ids[2] == INT32_MAX);
+    free(ids);
+    static const char *const bad[] = {"", ",", "1,", ",1", "1,,2", "1, 2", "-1", "1.5", "2147483648", "99999999999999",
+                                      "a"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_assert_eq(tool_read_ids(bad[i], &ids, &n_ids, &error), FIRN_ERROR_ARGUMENT, "'%s'", bad[i]);
+        cr_assert_null(ids);
+        cr_assert(strstr(error.message, "--ids: number ") != NULL, "%s", error.message);
+    }
+}
+
+Test(common_text, whole_characters)
+{
+    cr_assert_eq(tool_whole_characters("", 0), 0);
+    cr_assert_eq(tool_whole_characters("abc", 3), 3);
+    cr_assert_eq(tool_whole_characters("a\xc3", 2), 1);
+    cr_assert_eq(tool_whole_characters("a\xc3\xa9", 3), 3);
+    cr_assert_eq(tool_whole_characters("a\xe2\x82", 3), 1);
+    cr_assert_eq(tool_whole_characters("\xf0\x9f\x98", 3), 0);
+    cr_assert_eq(tool_whole_characters("\xf0\x9f\x98\x80", 4), 4);
+    cr_assert_eq(tool_whole_characters("\x80\x80\x80\x80", 4), 4); /* never a character: nothing to wait for */
+    cr_assert_eq(tool_whole_characters("a\xff", 2), 2);
+}

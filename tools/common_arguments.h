@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Command lines: a program's own options as a table, and the generation parameters from theirs. A flag and its value
+ * are two arguments or one with '=' between ("--top-k 40", "--top-k=40"); after "--" nothing is a flag. What is wrong
+ * gives an error that says what is allowed.
+ */
+#ifndef FIRN_TOOLS_COMMON_ARGUMENTS_H
+#define FIRN_TOOLS_COMMON_ARGUMENTS_H
+
+#include "engine/firn.h"
+
+#include <stdio.h>
+
+typedef enum tool_option_kind {
+    TOOL_TEXT,  /* target: const char * */
+    TOOL_COUNT, /* target: uint32_t, from 0 to `highest` */
+    TOOL_ON,    /* target: bool, becomes true; the flag takes no value */
+    TOOL_OFF,   /* target: bool, becomes false; the flag takes no value */
+} tool_option_kind;
+
+typedef struct tool_option {
+    const char *flags; /* separated by commas, the short one first */
+    const char *value; /* what stands for the value in the help; NULL where there is none */
+    tool_option_kind kind;
+    void *target; /* keeps its value where the flag is not given */
+    uint32_t highest;
+    const char *help;
+} tool_option;
+
+typedef struct tool_command {
+    const char *name, *purpose;
+    const tool_option *options;
+    size_t n_options;
+    firn_generation_parameters *parameters; /* NULL: the program takes none */
+    const char *positional;                 /* what the argument without a flag is called; NULL: there is none */
+    const char **positional_target;
+} tool_command;
+
+/* argv[0] is skipped. On failure some targets may have been set. */
+firn_status tool_parse(const tool_command *command, int argc, char *const *argv, firn_error *error);
+
+/* Everything that the program takes, with ranges and defaults. */
+void tool_help(const tool_command *command, FILE *out);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common_system.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+double tool_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+uint64_t tool_peak_memory(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return 1024 * (uint64_t)usage.ru_maxrss;
+}
+
+firn_status tool_draw_seed(uint64_t *seed, firn_error *error)
+{
+    if (getentropy(seed, sizeof *seed) != 0)
+        return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "no seed could be drawn (%s); give one with --seed",
+                         strerror(errno));
+    *seed >>= 11;
+    return FIRN_OK;
+}
+
+bool tool_is_terminal(FILE *file)
+{
+    return isatty(fileno(file)) == 1;
+}
+
+bool tool_wants_colour(FILE *file)
+{
+    const char *const no_colour = getenv("NO_COLOR"), *const terminal = getenv("TERM");
+    return tool_is_terminal(file) && (no_colour == NULL || *no_colour == '\0') &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+firn_status tool_default_checkpoint(char path[TOOL_PATH], firn_error *error)
+{
+    const char *const file = "firn/SmolLM2-135M-Instruct.Q4_1.gguf";
+    const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
+    int length = -1;
+    if (cache != NULL && *cache != '\0')
+        length = snprintf(path, TOOL_PATH, "%s/%s", cache, file);
+    else if (home != NULL && *home != '\0')
+        length = snprintf(path, TOOL_PATH, "%s/.cache/%s", home, file);
+    if (length < 0 || length >= TOOL_PATH)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "no cache folder is known for the default checkpoint; give a checkpoint with -m FILE");
+    if (access(path, R_OK) != 0)
+        return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET,
+                         "the default checkpoint %.300s: %s; ./generate fetches it, or give another with -m FILE", path,
+                         strerror(errno));
+    return FIRN_OK;
+}

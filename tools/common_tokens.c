@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common_tokens.h"
+
+#include "base/checked.h"
+#include "tools/common_json.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LOGPROB_DIGITS = 7 };
+
+void tool_tokens_free(tool_tokens *tokens)
+{
+    free(tokens->ids);
+    free(tokens->logprobs);
+    free(tokens->top_ids);
+    free(tokens->top_logprobs);
+    *tokens = (tool_tokens){0};
+}
+
+/* Makes *array hold count * width elements of 4 bytes. */
+static bool grow(void *array, size_t count, size_t width)
+{
+    void **const pointer = array;
+    size_t bytes;
+    if (width == 0)
+        return true;
+    if (!base_multiply_size(count, width, &bytes) || !base_multiply_size(bytes, 4, &bytes))
+        return false;
+    void *const grown = realloc(*pointer, bytes);
+    *pointer = grown != NULL ? grown : *pointer;
+    return grown != NULL;
+}
+
+firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits, uint32_t n_vocab, firn_error *error)
+{
+    const size_t at = tokens->count;
+    if (at == tokens->capacity) {
+        const size_t capacity = at == 0 ? 64 : 2 * at;
+        if (!grow(&tokens->ids, capacity, 1) || !grow(&tokens->logprobs, capacity, 1) ||
+            !grow(&tokens->top_ids, capacity, tokens->n_top) || !grow(&tokens->top_logprobs, capacity, tokens->n_top))
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+                             "no memory for the log-probabilities of %zu tokens with %u alternatives each", capacity,
+                             tokens->n_top);
+        tokens->capacity = capacity;
+    }
+    tokens->ids[at] = id;
+    tokens->logprobs[at] = NAN;
+    if (logits != NULL)
+        tokens->logprobs[at] = firn_logprobs(logits, n_vocab, id, tokens->n_top, tokens->top_ids + at * tokens->n_top,
+                                             tokens->top_logprobs + at * tokens->n_top);
+    tokens->count++;
+    return FIRN_OK;
+}
+
+static void write_prediction(FILE *out, const tool_tokens *tokens, size_t at)
+{
+    if (isnan(tokens->logprobs[at])) {
+        fputs("\"logprob\":null,\"top\":null}", out);
+        return;
+    }
+    fputs("\"logprob\":", out);
+    tool_json_number(out, (double)tokens->logprobs[at], LOGPROB_DIGITS);
+    fputs(",\"top\":[", out);
+    for (uint32_t i = 0; i < tokens->n_top; i++) {
+        const size_t entry = at * tokens->n_top + i;
+        if (tokens->top_ids[entry] < 0)
+            break;
+        fprintf(out, "%s{\"id\":%d,\"logprob\":", i == 0 ? "" : ",", tokens->top_ids[entry]);
+        tool_json_number(out, (double)tokens->top_logprobs[entry], LOGPROB_DIGITS);
+        fputc('}', out);
+    }
+    fputs("]}", out);
+}
+
+firn_status tool_tokens_json(FILE *out, const firn_model *model, const tool_tokens *tokens, size_t first, size_t end,
+                             firn_error *error)
+{
+    const size_t capacity = firn_token_longest(model);
+    char *const bytes = malloc(capacity + 1);
+    if (bytes == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", capacity);
+    fputc('[', out);
+    for (size_t i = first; i < end; i++) {
+        const size_t length = firn_token_bytes(model, tokens->ids[i], true, bytes, capacity);
+        fprintf(out, "%s\n{\"id\":%d,\"text\":", i == first ? "" : ",", tokens->ids[i]);
+        tool_json_string(out, bytes, length);
+        fputs(",\"bytes\":", out);
+        tool_json_bytes(out, bytes, length);
+        fputc(',', out);
+        write_prediction(out, tokens, i);
+    }
+    fputc(']', out);
+    free(bytes);
+    return FIRN_OK;
+}
