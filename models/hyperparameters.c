@@ -82,8 +82,8 @@ static void read_widths(key_reader *r, mod_hyperparameters *h)
     read_integer(r, "attention.head_count_kv", MOD_OPTIONAL, 1, HEADS_HIGHEST, &h->n_kv_heads);
     if (r->status != FIRN_OK)
         return;
-    require(r, h->n_heads % h->n_kv_heads == 0, "attention.head_count", h->n_heads,
-            "it has to be a multiple of attention.head_count_kv,", h->n_kv_heads);
+    require(r, h->n_heads % h->n_kv_heads == 0, "attention.head_count_kv", h->n_kv_heads,
+            "it has to divide attention.head_count,", h->n_heads);
 
     const bool divides = h->n_embd % h->n_heads == 0;
     h->head_dim = divides ? h->n_embd / h->n_heads : 0;

@@ -134,8 +134,8 @@ static void add_layer(gguf_builder *builder, const tiny_options *o, uint32_t lay
     if (gemma3) {
         add_vector(builder, NAMED("attn_q_norm.weight"), o->head_dim, 1, 0.25f, state);
         add_vector(builder, NAMED("attn_k_norm.weight"), o->head_dim, 1, 0.25f, state);
-        add_vector(builder, NAMED("post_attention_norm.weight"), o->n_embd, 1, 0.25f, state);
-        add_vector(builder, NAMED("post_ffw_norm.weight"), o->n_embd, 1, 0.25f, state);
+        add_vector(builder, NAMED("post_attention_norm.weight"), o->n_embd, 4, 1, state);
+        add_vector(builder, NAMED("post_ffw_norm.weight"), o->n_embd, 4, 1, state);
     }
     add_vector(builder, NAMED("ffn_norm.weight"), o->n_embd, 1, 0.25f, state);
     add_matrix(builder, NAMED("ffn_gate.weight"), o->type, o->n_embd, o->n_ff, 1, state);
@@ -147,8 +147,9 @@ static void add_layer(gguf_builder *builder, const tiny_options *o, uint32_t lay
 static void add_tensors(gguf_builder *builder, const tiny_options *o, uint32_t n_vocab)
 {
     uint64_t state = o->seed;
-    /* embedding rows with values of size 1; with a tied output, logits of size 16 / 4 */
-    const float gain = sqrtf((float)o->n_embd) / 4;
+    /* rows with values of size 1/4 or, where the family scales them by sqrt(n_embd), of 1 after that: layers add as
+     * much */
+    const float gain = is(o, "gemma3") ? 1 : sqrtf((float)o->n_embd) / 4;
     add_matrix(builder, "token_embd.weight", o->embedding_type, o->n_embd, n_vocab, gain, &state);
     for (uint32_t layer = 0; layer < o->n_layers; layer++)
         add_layer(builder, o, layer, &state);
@@ -328,6 +329,16 @@ tiny_options tiny_default(const char *architecture)
         o.sliding_window = 8;
         o.sliding_window_pattern = 3;
     }
+    return o;
+}
+
+tiny_options tiny_small(const char *architecture)
+{
+    tiny_options o = tiny_default(architecture);
+    o.n_embd = o.n_ff = 32;
+    o.n_heads = 2;
+    o.n_kv_heads = 1;
+    o.head_dim = 16;
     return o;
 }
 
