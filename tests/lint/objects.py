@@ -21,7 +21,7 @@ FORBIDDEN_CALLS |= {name + suffix for suffix in ("", "f") for name in (
     "cbrt", "hypot", "lgamma", "tgamma")}
 # All that pure numeric functions may call.
 KERNEL_CALLS = {"memcpy", "memset", "memmove", "memcmp", "strcmp", "strlen", "__assert_fail", "_GLOBAL_OFFSET_TABLE_",
-                "__stack_chk_fail", "__cpu_model", "__cpu_indicator_init", "getauxval"}
+                "__stack_chk_fail", "__cpu_model", "__cpu_features2", "__cpu_indicator_init", "getauxval"}
 KERNEL_CALLS |= {name + suffix for suffix in ("", "f") for name in (
     "fma", "sqrt", "rint", "nearbyint", "floor", "ceil", "trunc", "fmin", "fmax")}
 

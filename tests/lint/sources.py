@@ -88,7 +88,7 @@ def sampler_reaches_no_model(tree):
 
 def compile_header(tree, file, command):
     check = subprocess.run([*command, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", tree.root,
-                            "-D_DEFAULT_SOURCE", "-include", tree.path(file), os.devnull],
+                            "-D_GNU_SOURCE", "-include", tree.path(file), os.devnull],
                            capture_output=True, text=True, check=False)
     if check.returncode == 0:
         return []
