@@ -10,8 +10,8 @@
 enum { REFUSED_PARTS = 4, REFUSED_MOST_MILLISECONDS = 50 };
 
 /*
- * Opens the file with its tensors checked. True if it was refused with this status within 50 ms of work, by a message that
- * holds the file's name and all parts (up to the first NULL); else `why` says what was different.
+ * Opens the file with its tensors checked. True if it was refused with this status within 50 ms of work, by a message
+ * that holds the file's name and all parts (up to the first NULL); else `why` says what was different.
  */
 bool support_refused(const char *path, firn_status status, const char *const parts[REFUSED_PARTS], char why[800]);
 
