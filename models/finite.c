@@ -36,29 +36,41 @@ static uint32_t word_at(const unsigned char *bytes)
     return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8;
 }
 
-static bool number_is_finite(const unsigned char *bytes, number_kind kind)
+/* IQ1_M ends with four words, whose highest four bits are a half's, from its lowest to its highest. */
+static bool iq1_m_is_finite(const unsigned char *words)
 {
-    /* IQ1_M's block ends with four words, whose highest four bits are the scale's from its lowest to its highest */
-    const uint32_t high = kind == KIND_IQ1_M ? (word_at(bytes + 6) & 0xf000) | (word_at(bytes + 4) >> 4 & 0x0f00)
-                                             : word_at(bytes + kinds[kind].bytes - 2);
-    return (high & kinds[kind].exponent) != kinds[kind].exponent;
+    const uint32_t high = (word_at(words + 6) & 0xf000) | (word_at(words + 4) >> 4 & 0x0f00);
+    return (high & kinds[KIND_IQ1_M].exponent) != kinds[KIND_IQ1_M].exponent;
+}
+
+/* The first block with a number that is not finite, or n_blocks. */
+static uint64_t find_bad_block(const mod_tensor *tensor, size_t block_bytes, uint64_t n_blocks)
+{
+    const unsigned count = numbers[tensor->type].count;
+    const number_kind kind = numbers[tensor->type].kind;
+    const size_t step = kinds[kind].bytes;
+    const uint32_t exponent = kinds[kind].exponent;
+    const unsigned char *number = (const unsigned char *)tensor->data + numbers[tensor->type].first;
+    for (uint64_t block = 0; count != 0 && block < n_blocks; block++, number += block_bytes) {
+        if (kind == KIND_IQ1_M && !iq1_m_is_finite(number))
+            return block;
+        for (unsigned i = 0; kind != KIND_IQ1_M && i < count; i++)
+            if ((word_at(number + (i + 1) * step - 2) & exponent) == exponent)
+                return block;
+    }
+    return n_blocks;
 }
 
 firn_status mod_tensor_check_finite(const mod_tensor *tensor, const char *path, firn_error *error)
 {
     const kern_type_info *const info = kern_type_find(tensor->type);
     const uint64_t n_blocks = tensor->bytes / info->block_bytes;
-    const number_kind kind = numbers[tensor->type].kind;
-    const unsigned char *number = (const unsigned char *)tensor->data + numbers[tensor->type].first;
-    for (uint64_t block = 0; block < n_blocks; block++, number += info->block_bytes)
-        for (unsigned i = 0; i < numbers[tensor->type].count; i++)
-            if (!number_is_finite(number + i * kinds[kind].bytes, kind)) {
-                const uint64_t offset = tensor->offset + block * info->block_bytes;
-                return base_fail(error, FIRN_ERROR_NUMERIC, offset,
-                                 "%s: tensor '%.*s' of type %s has a value that is not finite in block %" PRIu64
-                                 " of %" PRIu64 " (byte %" PRIu64 "); the file is damaged",
-                                 path, (int)tensor->name.length, tensor->name.data, info->name, block, n_blocks,
-                                 offset);
-            }
-    return FIRN_OK;
+    const uint64_t bad = find_bad_block(tensor, info->block_bytes, n_blocks);
+    if (bad == n_blocks)
+        return FIRN_OK;
+    const uint64_t offset = tensor->offset + bad * info->block_bytes;
+    return base_fail(error, FIRN_ERROR_NUMERIC, offset,
+                     "%s: tensor '%.*s' of type %s has a value that is not finite in block %" PRIu64 " of %" PRIu64
+                     " (byte %" PRIu64 "); the file is damaged",
+                     path, (int)tensor->name.length, tensor->name.data, info->name, bad, n_blocks, offset);
 }

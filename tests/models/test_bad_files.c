@@ -404,34 +404,45 @@ Test(bad_files, values_are_checked_only_when_asked)
     gguf_destroy(builder);
 }
 
-/* G31: every number of a block of every type. */
-Test(bad_files, scales_that_are_not_finite)
+/* G31: numbers of blocks of every type, by the bytes that make one infinite or not a number. */
+static const struct {
+    kern_type type;
+    uint8_t byte, value, other_byte, other_value; /* in an otherwise zero block */
+} bad_numbers[] = {
+    {KERN_F32, 3, 0x7f, 2, 0x80},  {KERN_F16, 1, 0x7c, 0, 0},    {KERN_BF16, 1, 0x7f, 0, 0x80},
+    {KERN_F64, 7, 0x7f, 6, 0xf0},  {KERN_Q4_0, 1, 0x7c, 0, 0},   {KERN_Q4_1, 1, 0xfc, 0, 0},
+    {KERN_Q4_1, 3, 0x7e, 0, 0},    {KERN_Q5_0, 1, 0x7c, 0, 1},   {KERN_Q5_1, 3, 0x7c, 0, 0},
+    {KERN_Q8_0, 1, 0x7c, 0, 0},    {KERN_Q8_1, 3, 0x7c, 0, 0},   {KERN_Q2_K, 83, 0x7c, 0, 0},
+    {KERN_Q3_K, 109, 0x7c, 0, 0},  {KERN_Q4_K, 1, 0x7c, 0, 0},   {KERN_Q4_K, 3, 0x7c, 0, 0},
+    {KERN_Q5_K, 3, 0x7c, 0, 0},    {KERN_Q6_K, 209, 0x7c, 0, 0}, {KERN_Q8_K, 3, 0x7f, 2, 0x80},
+    {KERN_IQ2_XXS, 1, 0x7c, 0, 0}, {KERN_IQ4_NL, 1, 0x7c, 0, 0}, {KERN_IQ1_M, 55, 0x70, 53, 0xc0},
+    {KERN_TQ1_0, 53, 0x7c, 0, 0},  {KERN_TQ2_0, 65, 0x7c, 0, 0},
+};
+
+Test(bad_files, G31_numbers_that_are_not_finite)
 {
-    static const struct {
-        kern_type type;
-        size_t numbers[2];    /* byte of the high byte of each; 0: none */
-        unsigned char bad[2]; /* the high byte of an infinity, and the one below */
-    } types[] = {
-        {KERN_F16, {1}, {0x7c, 0}},     {KERN_BF16, {1}, {0x7f, 0x80}}, {KERN_Q4_0, {1}, {0x7c, 0}},
-        {KERN_Q4_1, {1, 3}, {0x7c, 0}}, {KERN_Q5_0, {1}, {0xfc, 0}},    {KERN_Q8_0, {1}, {0x7e, 0}},
-        {KERN_Q4_K, {1, 3}, {0x7c, 0}}, {KERN_Q6_K, {209}, {0x7c, 0}},
-    };
-    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
-        for (size_t n = 0; n < 2 && types[t].numbers[n] != 0; n++) {
-            tiny_options options = tiny_default("llama");
-            options.type = types[t].type;
-            gguf_builder *const builder = tiny_build(&options);
-            gguf_tensor *const tensor = gguf_find_tensor(builder, "blk.1.ffn_up.weight");
-            const kern_type_info *const info = kern_type_find(tensor->type);
-            unsigned char *const high = tensor->data.data + 3 * info->block_bytes + types[t].numbers[n];
-            high[0] = types[t].bad[0];
-            high[-1] = types[t].bad[1];
-            char *const path = gguf_write(builder);
-            const char *const parts[4] = {"'blk.1.ffn_up.weight'", info->name, "not finite in block 3 of"};
-            expect_refused("G31", path, FIRN_ERROR_NUMERIC, parts);
-            support_remove(path);
-            gguf_destroy(builder);
-        }
+    static const char name[] = "blk.1.ffn_up.weight";
+    const tiny_options options = tiny_default("llama");
+    for (size_t i = 0; i < sizeof bad_numbers / sizeof bad_numbers[0]; i++) {
+        gguf_builder *const builder = tiny_build(&options);
+        gguf_remove_tensor(builder, name);
+        gguf_tensor *const tensor = gguf_add_tensor(builder, name, bad_numbers[i].type, 2, (uint64_t[]){256, 512});
+        const kern_type_info *const info = kern_type_find(tensor->type);
+        unsigned char *const block = tensor->data.data + 3 * info->block_bytes;
+        block[bad_numbers[i].other_byte] = bad_numbers[i].other_value;
+        block[bad_numbers[i].byte] = bad_numbers[i].value;
+        char *const path = gguf_write(builder);
+        expect_refused("G31", path, FIRN_ERROR_NUMERIC,
+                       (const char *[REFUSED_PARTS]){"'blk.1.ffn_up.weight'", info->name, "not finite in block 3 of"});
+        block[bad_numbers[i].byte] = 0;
+        char *const good_path = gguf_write(builder);
+        mod_checkpoint *checkpoint;
+        cr_expect_eq(mod_checkpoint_open(good_path, &(mod_open_options){.check_tensors = true}, &checkpoint, NULL),
+                     FIRN_OK, "%s", info->name);
+        mod_checkpoint_close(checkpoint);
+        support_remove(path);
+        support_remove(good_path);
+        gguf_destroy(builder);
     }
 }
 
