@@ -351,6 +351,36 @@ gguf_builder *tiny_build(const tiny_options *options)
     return builder;
 }
 
+gguf_builder *tiny_build_smallest(const char *architecture)
+{
+    static const char letters[] = "abcdefgh";
+    tiny_options options = tiny_small(architecture);
+    options.n_layers = 1;
+    options.n_embd = options.n_ff = 8;
+    options.head_dim = 4;
+    options.tied = true;
+    gguf_builder *const builder = tiny_build(&options);
+    const bool sentence = gguf_find_key(builder, "tokenizer.ggml.scores") != NULL;
+    gguf_buffer tokens = {0}, types = {0}, scores = {0};
+    for (uint32_t i = 0; i < 8; i++) {
+        gguf_append_string(&tokens, letters + i, 1);
+        gguf_append_u32(&types, NORMAL);
+        gguf_append(&scores, &(float){-(float)i}, sizeof(float));
+    }
+    gguf_set_array(builder, "tokenizer.ggml.tokens", GGUF_STRING, 8, &tokens);
+    gguf_set_array(builder, "tokenizer.ggml.token_type", GGUF_I32, 8, &types);
+    if (sentence)
+        gguf_set_array(builder, "tokenizer.ggml.scores", GGUF_F32, 8, &scores);
+    else
+        gguf_set_array(builder, "tokenizer.ggml.merges", GGUF_STRING, 2, &(gguf_buffer){tokens.data, 18, 18});
+    gguf_remove_tensor(builder, "token_embd.weight");
+    gguf_add_tensor(builder, "token_embd.weight", KERN_F32, 2, (uint64_t[]){options.n_embd, 8});
+    free(tokens.data);
+    free(types.data);
+    free(scores.data);
+    return builder;
+}
+
 char *tiny_write(const tiny_options *options)
 {
     gguf_builder *const builder = tiny_build(options);

@@ -42,6 +42,9 @@ tiny_options tiny_small(const char *architecture);
  * from 3 on, then pieces; <end_of_turn> is the last).
  */
 gguf_builder *tiny_build(const tiny_options *options); /* to be edited, then gguf_destroy */
-char *tiny_write(const tiny_options *options);         /* the path of a new temporary file; see support_remove */
+
+/* As small as a checkpoint can be, to be damaged at every byte: eight tokens, one layer, 8 wide. */
+gguf_builder *tiny_build_smallest(const char *architecture);
+char *tiny_write(const tiny_options *options); /* the path of a new temporary file; see support_remove */
 
 #endif
