@@ -43,7 +43,7 @@ static size_t decode_byte_level(base_slice text, char *buffer, size_t capacity)
     return length;
 }
 
-static size_t decode_sentence(base_slice text, char *buffer, size_t capacity)
+static size_t decode_spaces(base_slice text, char *buffer, size_t capacity)
 {
     size_t length = 0;
     for (size_t i = 0; i < text.length; length++) {
@@ -72,8 +72,9 @@ size_t tok_decode_one(const tok_tokenizer *tokenizer, int32_t id, bool special, 
         return byte < 0 ? 0 : copy((base_slice){bytes, 1}, buffer, capacity);
     }
     default:
-        return tokenizer->config.kind == TOK_BYTE_BPE ? decode_byte_level(text, buffer, capacity)
-                                                      : decode_sentence(text, buffer, capacity);
+        if (!tokenizer->characters)
+            return decode_byte_level(text, buffer, capacity);
+        return tokenizer->space_symbol ? decode_spaces(text, buffer, capacity) : copy(text, buffer, capacity);
     }
 }
 

@@ -74,14 +74,14 @@ static void spell_byte_level(encoder *e, base_slice word)
     merger->text_length = length;
 }
 
-/* The same for SentencePiece: a symbol for each character, spaces as their symbol, and maybe one before the word. */
-static void spell_sentence(encoder *e, base_slice word, bool space_prefix)
+/* The same with a symbol for each character, and maybe a space before the word. */
+static void spell_characters(encoder *e, base_slice word, bool space_prefix)
 {
     tok_merger *const merger = &e->merger;
     const char *const end = word.data + word.length;
     uint32_t length = 0, n = 0;
     for (const char *at = word.data; at < end || space_prefix;) {
-        const bool space = space_prefix || *at == ' ';
+        const bool space = space_prefix || (e->tokenizer->space_symbol && *at == ' ');
         const char *const text = space ? TOK_SPACE_SYMBOL : at;
         const uint32_t bytes = space ? 3 : tok_character_at(at, end).length;
         merger->symbols[n].start = length;
@@ -113,11 +113,13 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix)
     tok_merger *const merger = &e->merger;
     if (!tok_merger_reserve(merger, word.length + 1))
         return false;
-    if (e->tokenizer->config.kind == TOK_BYTE_BPE)
-        spell_byte_level(e, word);
+    if (e->tokenizer->characters)
+        spell_characters(e, word, space_prefix);
     else
-        spell_sentence(e, word, space_prefix);
-    if (e->tokenizer->pre && e->tokenizer->pre->ignore_merges) {
+        spell_byte_level(e, word);
+    /* Lines end in runs that merges don't make, where a pre-tokeniser works on characters. */
+    const tok_pretokenizer *const pre = e->tokenizer->pre;
+    if (pre && (pre->ignore_merges || (pre->characters && word.data[0] == '\n'))) {
         const int32_t id = tok_find(e->tokenizer, (base_slice){merger->text, merger->text_length});
         if (id != TOK_NONE)
             return push_id(e->ids, id);
@@ -129,8 +131,7 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix)
         if (symbol->id != TOK_NONE) {
             if (!push_id(e->ids, symbol->id))
                 return false;
-        } else if (e->tokenizer->config.kind == TOK_SENTENCE_BPE &&
-                   !push_bytes(e, merger->text + symbol->start, end - symbol->start)) {
+        } else if (e->tokenizer->characters && !push_bytes(e, merger->text + symbol->start, end - symbol->start)) {
             return false;
         }
     }

@@ -47,8 +47,17 @@ typedef struct tok_table {
 /* Room for `count` entries, at most 2^29. False: no memory. The table is released by free(table->slots). */
 bool tok_table_create(tok_table *table, uint32_t count);
 
-/* False if so many other entries are in the way that the hash function must be under attack. */
-bool tok_table_insert(tok_table *table, uint64_t hash, uint32_t index);
+/* Fetches what an insertion of this hash will touch, so that the fetches of several overlap. */
+static inline void tok_table_prefetch(const tok_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->slots[(uint32_t)hash & table->mask], 1);
+}
+
+/*
+ * Inserts after `step` entries that are known to be in the way, as tok_table_candidate leaves it when it has found
+ * nothing; 0 always does. False if so many are that the hash function must be under attack.
+ */
+bool tok_table_insert(tok_table *table, uint64_t hash, uint32_t step, uint32_t index);
 
 /*
  * The next entry that may be the one looked for, or TOK_NO_INDEX. The caller compares, and calls again if it isn't.

@@ -30,6 +30,8 @@ typedef struct tok_byte_text {
 struct tok_tokenizer {
     tok_config config;
     const tok_pretokenizer *pre; /* TOK_BYTE_BPE */
+    bool characters;             /* tokens are written as they are, not byte by byte in printable characters */
+    bool space_symbol;           /* with U+2581 for a space */
     tok_table tokens;            /* ids by stored text */
     tok_table merges;            /* ranks by the texts of both sides (TOK_BYTE_BPE) */
     int32_t *merged;             /* [n_merges]: id of the token that the merge makes */

@@ -7,8 +7,8 @@ The letters below are those of the enumeration tok_class in unicode.h: 'A' is it
 """
 import unicodedata
 
-CLASSES = ("OTHER SPACE CR LF TAB BLANK ASCII_UPPER ASCII_LOWER UPPER LOWER TITLE MODIFIER LETTER MARK ASCII_DIGIT DIGIT "
-           "NUMBER APOSTROPHE SLASH ASCII_PUNCTUATION PUNCTUATION BACKTICK ASCII_SYMBOL SYMBOL").split()
+CLASSES = ("OTHER SPACE CR LF TAB BLANK ASCII_UPPER ASCII_LOWER UPPER LOWER TITLE MODIFIER LETTER HAN MARK "
+           "ASCII_DIGIT DIGIT NUMBER APOSTROPHE SLASH ASCII_PUNCTUATION PUNCTUATION BACKTICK ASCII_SYMBOL SYMBOL").split()
 SINGLE = {" ": "SPACE", "\r": "CR", "\n": "LF", "\t": "TAB", "'": "APOSTROPHE", "/": "SLASH", "`": "BACKTICK"}
 # The property White_Space, which unicodedata doesn't give.
 BLANK = {0x0B, 0x0C, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B)}
@@ -16,6 +16,8 @@ CATEGORY = {"Lu": "UPPER", "Ll": "LOWER", "Lt": "TITLE", "Lm": "MODIFIER", "Lo":
             "No": "NUMBER"}
 INITIAL = {"M": "MARK", "P": "PUNCTUATION", "S": "SYMBOL"}
 HAS_ASCII = {"UPPER", "LOWER", "DIGIT", "PUNCTUATION", "SYMBOL"}
+# Letters of the script Han, which unicodedata doesn't give either.
+HAN = ((0x3005, 0x3005), (0x303B, 0x303B), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAD9), (0x20000, 0x3FFFF))
 BLOCK = 64
 
 
@@ -26,6 +28,8 @@ def class_of(code):
     if code in BLANK:
         return "BLANK"
     category = unicodedata.category(character)
+    if category in ("Lo", "Lm") and any(first <= code <= last for first, last in HAN):
+        return "HAN"
     name = CATEGORY.get(category) or INITIAL.get(category[0], "OTHER")
     return "ASCII_" + name if code < 128 and name in HAS_ASCII else name
 

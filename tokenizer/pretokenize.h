@@ -16,10 +16,15 @@
 enum { TOK_MAX_STAGES = 6 };
 
 typedef enum tok_rule_kind {
-    TOK_RULE_RUN,                /* prefix? body{1,limit} tail* */
-    TOK_RULE_CONTRACTION,        /* 's 't 're 've 'm 'll 'd; in any case if `limit` */
+    TOK_RULE_RUN,                /* prefix? body{least,most} tail{0,most_tail} */
+    TOK_RULE_CASED_WORD,         /* prefix? body* tail+ | prefix? body+ tail*, and a contraction if `option` */
+    TOK_RULE_SPACED_WORD,        /* prefix? words of letters and marks with single spaces between them */
+    TOK_RULE_CONTRACTION,        /* 's 't 're 've 'm 'll 'd; in any case if `option` */
     TOK_RULE_NEWLINES,           /* \s*[\r\n]+ */
     TOK_RULE_SPACES_BEFORE_WORD, /* \s+(?!\S): white space but for the last before a word */
+    TOK_RULE_SPACES_AT_END,      /* \s+$ */
+    TOK_RULE_SPACES_BY_HALVES,   /* \s{512}(?!\S), then 256, and so on to 4; \s{1,2}(?!\S)|\s */
+    TOK_RULE_DIGIT_GROUPS,       /* three of the body, counted from the run's end; before \b only if `option` */
 } tok_rule_kind;
 
 /* Inclusive code points. */
@@ -29,8 +34,11 @@ typedef struct tok_range {
 
 typedef struct tok_rule {
     tok_rule_kind kind;
-    uint32_t limit;              /* most characters of the body; 0: any number */
+    uint8_t least, most, most_tail; /* characters; a most of 0 is any number */
+    bool needs_prefix, option;
     uint64_t prefix, body, tail; /* sets of tok_class: 1 << class */
+    const tok_range *ranges;     /* [n_ranges] or NULL: the body is also in one of them */
+    uint32_t n_ranges;
 } tok_rule;
 
 typedef struct tok_stage {
@@ -43,6 +51,8 @@ typedef struct tok_pretokenizer {
     tok_stage stages[TOK_MAX_STAGES];
     uint32_t n_stages;
     bool ignore_merges; /* a word that is a token stays whole, whatever the merges say */
+    bool characters;    /* merging begins with characters as they are, not with bytes and their printable form */
+    bool space_symbol;  /* spaces become U+2581 first */
 } tok_pretokenizer;
 
 /* The pre-tokeniser of that name, or NULL. */
@@ -51,10 +61,18 @@ const tok_pretokenizer *tok_pretokenizer_find(base_slice name);
 /* Writes a name of each pre-tokeniser, separated by spaces, to `buffer` as far as they fit, with a terminator. */
 void tok_pretokenizer_names(char *buffer, size_t capacity);
 
+/* A run of characters of one set that was measured, so that it isn't measured again from within. */
+typedef struct tok_run {
+    const char *start, *end;
+    const char *newline; /* the end of the last newline in it, or NULL */
+    size_t length;       /* characters, from `start` */
+} tok_run;
+
 typedef struct tok_scanner {
     const tok_pretokenizer *pre;
     const char *position, *end;
     const char *stops[TOK_MAX_STAGES]; /* where the current piece of each stage ends */
+    tok_run spaces[TOK_MAX_STAGES], digits[TOK_MAX_STAGES];
 } tok_scanner;
 
 void tok_scanner_start(tok_scanner *scanner, const tok_pretokenizer *pre, base_slice text);

@@ -37,8 +37,11 @@ static firn_status choose_pretokenizer(tok_tokenizer *tokenizer, firn_error *err
     char names[400];
     const base_slice name = tokenizer->config.pre;
     tokenizer->pre = tok_pretokenizer_find(name);
-    if (tokenizer->pre)
+    if (tokenizer->pre) {
+        tokenizer->characters = tokenizer->pre->characters;
+        tokenizer->space_symbol = tokenizer->pre->space_symbol;
         return FIRN_OK;
+    }
     tok_pretokenizer_names(names, sizeof names);
     return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET, "pre-tokeniser '%.*s' is not known; known are %s",
                      name.length < 40 ? (int)name.length : 40, name.length ? name.data : "", names);
@@ -95,7 +98,7 @@ static firn_status add_byte_token(tok_tokenizer *tokenizer, uint32_t id, firn_er
     return FIRN_OK;
 }
 
-static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, firn_error *error)
+static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, uint64_t hash, firn_error *error)
 {
     const base_slice text = tokenizer->config.tokens[id];
     const tok_type type = tok_type_of(tokenizer, id);
@@ -106,22 +109,43 @@ static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, firn_error *
     if (text.length > limit)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "vocabulary: token %u has %zu bytes; %zu are allowed for its type", id, text.length, limit);
-    const uint64_t hash = tok_hash(text.data, text.length);
-    const int32_t same = tok_find_hashed(tokenizer, text, hash);
-    if (same != TOK_NONE)
-        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "vocabulary: tokens %d and %u have the same text",
-                         same, id);
-    if (!tok_table_insert(&tokenizer->tokens, hash, id))
+    uint32_t step = 0, other;
+    while ((other = tok_table_candidate(&tokenizer->tokens, hash, &step)) != TOK_NO_INDEX) {
+        if (base_slice_equal(tokenizer->config.tokens[other], text))
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: tokens %u and %u have the same text", other, id);
+    }
+    if (!tok_table_insert(&tokenizer->tokens, hash, step, id))
         return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                          "vocabulary: the texts of its tokens, such as token %u, collide on purpose", id);
     if (text.length > tokenizer->longest)
         tokenizer->longest = text.length;
     if (special)
         note_special(tokenizer, text);
-    if (tokenizer->config.kind == TOK_SENTENCE_BPE) {
+    if (tokenizer->config.kind == TOK_SENTENCE_BPE)
         note_spaces(tokenizer, text);
-        if (type == TOK_TYPE_BYTE)
-            return add_byte_token(tokenizer, id, error);
+    return tokenizer->characters && type == TOK_TYPE_BYTE ? add_byte_token(tokenizer, id, error) : FIRN_OK;
+}
+
+/* The hash table's slots come from main memory: a batch of them is fetched at a time. */
+enum { BATCH = 32 };
+
+static firn_status add_tokens(tok_tokenizer *tokenizer, firn_error *error)
+{
+    const base_slice *const tokens = tokenizer->config.tokens;
+    const uint32_t n_tokens = tokenizer->config.n_tokens;
+    for (uint32_t first = 0; first < n_tokens; first += BATCH) {
+        const uint32_t n = n_tokens - first < BATCH ? n_tokens - first : BATCH;
+        uint64_t hashes[BATCH];
+        for (uint32_t i = 0; i < n; i++) {
+            hashes[i] = tok_hash(tokens[first + i].data, tokens[first + i].length);
+            tok_table_prefetch(&tokenizer->tokens, hashes[i]);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            const firn_status status = add_token(tokenizer, first + i, hashes[i], error);
+            if (status != FIRN_OK)
+                return status;
+        }
     }
     return FIRN_OK;
 }
@@ -140,63 +164,90 @@ static void find_byte_tokens(tok_tokenizer *tokenizer)
         else
             *text = (tok_byte_text){{(char)(0xC0 | code >> 6), (char)(0x80 | (code & 0x3F))}, 2};
         const char hex[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
-        if (tokenizer->config.kind == TOK_BYTE_BPE)
+        if (!tokenizer->characters)
             tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){text->text, text->length});
         else if (tokenizer->byte_ids[byte] == TOK_NONE)
             tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){hex, sizeof hex});
     }
 }
 
-/*
- * The token that a merge makes. Vocabularies mostly list tokens in the order of merges, so the token after the one of
- * the merge before (`guess`) is compared first, which spares looking it up.
- */
-static int32_t find_merged(const tok_tokenizer *tokenizer, base_slice left, base_slice right, uint32_t guess)
+static bool is_concatenation(base_slice text, base_slice left, base_slice right)
 {
-    if (guess < tokenizer->config.n_tokens) {
-        const base_slice text = tokenizer->config.tokens[guess];
-        if (text.length == left.length + right.length && memcmp(text.data, left.data, left.length) == 0 &&
-            memcmp(text.data + left.length, right.data, right.length) == 0)
-            return (int32_t)guess;
-    }
-    char both[256], *text = both;
-    if (left.length + right.length > tokenizer->longest)
-        return TOK_NONE;
-    if (left.length + right.length > sizeof both && !(text = malloc(left.length + right.length)))
-        return TOK_NONE;
-    memcpy(text, left.data, left.length);
-    memcpy(text + left.length, right.data, right.length);
-    const int32_t id = tok_find(tokenizer, (base_slice){text, left.length + right.length});
-    if (text != both)
-        free(text);
-    return id;
+    return text.length == left.length + right.length && memcmp(text.data, left.data, left.length) == 0 &&
+           memcmp(text.data + left.length, right.data, right.length) == 0;
 }
 
-static firn_status add_merges(tok_tokenizer *tokenizer, firn_error *error)
+/*
+ * The token that a merge makes. Vocabularies mostly list tokens in the order of merges, so the token of the merge
+ * before (`previous`) and the one after that are compared first, which spares looking it up. `scratch` has room for the
+ * longest token.
+ */
+static int32_t find_merged(const tok_tokenizer *tokenizer, base_slice left, base_slice right, int32_t previous,
+                           char *scratch)
 {
-    uint32_t guess = 0;
-    for (uint32_t rank = 0; rank < tokenizer->config.n_merges; rank++) {
-        const base_slice merge = tokenizer->config.merges[rank];
-        /* A side may begin with a space, but not be empty. */
-        const char *const space = merge.length > 2 ? memchr(merge.data + 1, ' ', merge.length - 2) : NULL;
-        if (!space)
+    for (int32_t id = previous; id <= previous + 1 && (uint32_t)id < tokenizer->config.n_tokens; id++) {
+        if (is_concatenation(tokenizer->config.tokens[id], left, right))
+            return id;
+    }
+    if (left.length + right.length > tokenizer->longest)
+        return TOK_NONE;
+    memcpy(scratch, left.data, left.length);
+    memcpy(scratch + left.length, right.data, right.length);
+    return tok_find(tokenizer, (base_slice){scratch, left.length + right.length});
+}
+
+/* Splits a merge into its sides, which may begin with a space but not be empty. */
+static bool split_merge(base_slice merge, base_slice *left, base_slice *right)
+{
+    const char *const space = merge.length > 2 ? memchr(merge.data + 1, ' ', merge.length - 2) : NULL;
+    if (!space)
+        return false;
+    *left = (base_slice){merge.data, (size_t)(space - merge.data)};
+    *right = (base_slice){space + 1, merge.length - left->length - 1};
+    return true;
+}
+
+static firn_status add_merge_batch(tok_tokenizer *tokenizer, uint32_t first, uint32_t n, char *scratch,
+                                   firn_error *error)
+{
+    const base_slice *const merges = tokenizer->config.merges;
+    base_slice left[BATCH], right[BATCH];
+    uint64_t hashes[BATCH];
+    for (uint32_t i = 0; i < n; i++) {
+        if (!split_merge(merges[first + i], &left[i], &right[i]))
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
-                             "vocabulary: merge %u is not two texts with a space between them", rank);
-        const base_slice left = {merge.data, (size_t)(space - merge.data)};
-        const base_slice right = {space + 1, merge.length - left.length - 1};
-        const int32_t id = find_merged(tokenizer, left, right, guess);
-        if (id == TOK_NONE)
+                             "vocabulary: merge %u is not two texts with a space between them", first + i);
+        hashes[i] = tok_hash_pair(tok_hash(left[i].data, left[i].length), tok_hash(right[i].data, right[i].length));
+        tok_table_prefetch(&tokenizer->merges, hashes[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t rank = first + i;
+        tokenizer->merged[rank] =
+            find_merged(tokenizer, left[i], right[i], rank > 0 ? tokenizer->merged[rank - 1] : 0, scratch);
+        if (tokenizer->merged[rank] == TOK_NONE)
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                              "vocabulary: merge %u ('%.*s') makes a text that is no token", rank,
-                             merge.length < 80 ? (int)merge.length : 80, merge.data);
-        tokenizer->merged[rank] = id;
-        guess = (uint32_t)id + 1;
-        const uint64_t hash = tok_hash_pair(tok_hash(left.data, left.length), tok_hash(right.data, right.length));
-        if (!tok_table_insert(&tokenizer->merges, hash, rank))
+                             merges[rank].length < 80 ? (int)merges[rank].length : 80, merges[rank].data);
+        if (!tok_table_insert(&tokenizer->merges, hashes[i], 0, rank))
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                              "vocabulary: its merges, such as merge %u, collide on purpose", rank);
     }
     return FIRN_OK;
+}
+
+static firn_status add_merges(tok_tokenizer *tokenizer, firn_error *error)
+{
+    const uint32_t n_merges = tokenizer->config.n_merges;
+    char *const scratch = malloc(tokenizer->longest + 1);
+    tokenizer->merged = malloc((n_merges + (size_t)1) * sizeof *tokenizer->merged);
+    firn_status status = FIRN_OK;
+    if (!scratch || !tokenizer->merged || !tok_table_create(&tokenizer->merges, n_merges))
+        status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "vocabulary: no memory for the index of %u merges",
+                           n_merges);
+    for (uint32_t first = 0; first < n_merges && status == FIRN_OK; first += BATCH)
+        status = add_merge_batch(tokenizer, first, n_merges - first < BATCH ? n_merges - first : BATCH, scratch, error);
+    free(scratch);
+    return status;
 }
 
 static firn_status index_vocabulary(tok_tokenizer *tokenizer, firn_error *error)
@@ -207,19 +258,11 @@ static firn_status index_vocabulary(tok_tokenizer *tokenizer, firn_error *error)
                          config->n_tokens);
     for (unsigned byte = 0; byte < 256; byte++)
         tokenizer->byte_ids[byte] = TOK_NONE;
-    for (uint32_t id = 0; id < config->n_tokens; id++) {
-        const firn_status status = add_token(tokenizer, id, error);
-        if (status != FIRN_OK)
-            return status;
-    }
+    const firn_status status = add_tokens(tokenizer, error);
+    if (status != FIRN_OK)
+        return status;
     find_byte_tokens(tokenizer);
-    if (config->kind != TOK_BYTE_BPE)
-        return FIRN_OK;
-    tokenizer->merged = malloc((config->n_merges + (size_t)1) * sizeof *tokenizer->merged);
-    if (!tokenizer->merged || !tok_table_create(&tokenizer->merges, config->n_merges))
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "vocabulary: no memory for the index of %u merges",
-                         config->n_merges);
-    return add_merges(tokenizer, error);
+    return config->kind == TOK_BYTE_BPE ? add_merges(tokenizer, error) : FIRN_OK;
 }
 
 firn_status tok_create(const tok_config *config, tok_tokenizer **out, firn_error *error)
@@ -232,6 +275,7 @@ firn_status tok_create(const tok_config *config, tok_tokenizer **out, firn_error
     if (!tokenizer)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a tokenizer");
     tokenizer->config = *config;
+    tokenizer->characters = tokenizer->space_symbol = true;
     if (config->kind == TOK_BYTE_BPE)
         status = choose_pretokenizer(tokenizer, error);
     if (status == FIRN_OK)

@@ -25,7 +25,8 @@ typedef enum tok_class {
     TOK_LOWER,
     TOK_TITLE,
     TOK_MODIFIER,
-    TOK_LETTER, /* letters without case: Lo */
+    TOK_LETTER, /* letters without case, Lo, of other scripts than Han */
+    TOK_HAN,    /* Lo, Lm */
     TOK_MARK,
     TOK_ASCII_DIGIT,
     TOK_DIGIT,

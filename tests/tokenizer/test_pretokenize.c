@@ -53,6 +53,67 @@ Test(pretokenize, smollm_digits_first)
     cr_expect_str_eq(words("smollm", "a1b\n2"), "a|1|b|\n|2");
 }
 
+/* Every rule of these was also compared with PCRE2 on a million characters of many scripts. */
+Test(pretokenize, other_families)
+{
+    static const struct {
+        const char *name, *text, *words;
+    } cases[] = {
+        {"default", "a+b 12345 `x", "a|+|b| |123|45| `|x"},
+        {"falcon", "a`b 12345.", "a|`|b| |123|45|."},
+        {"qwen35", "e\u0301e 12", "e\u0301e| |1|2"},
+        {"gpt-4o", "HelloWORLD'S xY/\n/z 1234", "Hello|WORLD'S| x|Y|/\n/|z| |123|4"},
+        {"tekken", "HTTPServer\u6F22ABC it's", "HTTPServer\u6F22|ABC| it|'s"},
+        {"kimi-k2", "ab\u6F22\u5B57cd\u3042", "ab|\u6F22\u5B57|cd\u3042"},
+        {"deepseek-v3", "(abc \u4E00x 12345\n", "(abc| |\u4E00|x| |123|45|\n"},
+        {"deepseek-llm", "ab\ncd\u4E00 x, 123  ", "ab|\n|cd|\u4E00| x|,| |123|  "},
+        {"deepseek-coder", "a, b\n12", "a|,| b|\n|1|2"},
+        {"spark2_5", "a!!\n\n", "a|!!|\n|\n"},
+        {"youtu", "\uAC00\u3001\u4E00 a1", "\uAC00|\u3001|\u4E00| a|1"},
+        {"afmoe", "n 1234567", "n| |1|234|567"},
+        {"tiny_aya", "1234567 12345x", "1|234|567| |123|45|x"},
+        {"superbpe", "a b 12345", "a b |12|345"},
+        {"seed-coder", "a!\n\n", "a|!|\n\n"},
+        {"ufakzeka", "Ali's", "Ali|'s"},
+        {"exaone-moe", "ab cd  e/\n\n", "ab cd| | e|/\n|\n"},
+        {"laguna", "a!\nb", "a|!|\n|b"},
+        {"minicpm5", "1234 a", "123|4| a"},
+        {"bloom", "ab, (cd) e", "ab|, (|cd|)| e"},
+        {"viking", "ab12.", "ab|1|2|."},
+        {"chameleon", "a    b  c\td.1", "a|    |b|  |c|\t|d|.|1"},
+        {"jais-2", "a        b", "a|    |  | | b"},
+        {"whitespace", "ab  cd", "ab|  |cd"},
+        {"gemma4", "ab cd\n\ne", "ab cd|\n\n|e"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_expect_str_eq(words(cases[i].name, cases[i].text), cases[i].words, "%s: '%s'", cases[i].name,
+                         words(cases[i].name, cases[i].text));
+}
+
+/* 2,000,000 bytes of one character, and a run of them with something else at its end. */
+Test(pretokenize, time_is_linear_for_every_family, .timeout = 120)
+{
+    enum { LENGTH = 2000000 };
+    char names[4096];
+    char *const text = malloc(LENGTH);
+    cr_assert(text);
+    tok_pretokenizer_names(names, sizeof names);
+    for (char *name = strtok(names, " "); name; name = strtok(NULL, " ")) {
+        for (const char *c = " \n7aA.'\xFF"; *c; c++) {
+            memset(text, *c, LENGTH);
+            text[LENGTH - 1] = 'x';
+            tok_scanner scanner;
+            base_slice word;
+            size_t total = 0;
+            tok_scanner_start(&scanner, tok_pretokenizer_find(base_slice_from(name)), (base_slice){text, LENGTH});
+            while (tok_scanner_next(&scanner, &word))
+                total += word.length;
+            cr_expect_eq(total, LENGTH);
+        }
+    }
+    free(text);
+}
+
 Test(pretokenize, broken_utf8_is_walked_through)
 {
     cr_expect_str_eq(words("gpt-2", "a\xFF\xC3 b\xE4\xBD"), "a|\xFF\xC3| b|\xE4\xBD");

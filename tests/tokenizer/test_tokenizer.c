@@ -151,6 +151,37 @@ Test(tokenizer, sentence_merges_go_by_score_and_fall_back_to_bytes)
     tok_destroy(plain);
 }
 
+/* gemma4: merges by rank, but on characters, with the space symbol and byte tokens. */
+Test(tokenizer, merges_of_characters)
+{
+    static const base_slice tokens[] = {SLICE("a"),
+                                        SLICE("\xE2\x96\x81"),
+                                        SLICE("\xE2\x96\x81"
+                                              "a"),
+                                        SLICE("\n\n\n"),
+                                        SLICE("<0x0A>"),
+                                        SLICE("<0xC3>"),
+                                        SLICE("<0xA9>"),
+                                        SLICE("aa")};
+    static const int32_t types[] = {1, 1, 1, 1, 6, 6, 6, 1};
+    static const base_slice merges[] = {SLICE("\xE2\x96\x81 a"), SLICE("a a")};
+    tok_config config = byte_config();
+    config.pre = base_slice_from("gemma4");
+    config.tokens = tokens;
+    config.types = types;
+    config.n_tokens = COUNT(tokens);
+    config.merges = merges;
+    config.n_merges = COUNT(merges);
+    tok_tokenizer *const tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "a aaa", 0, 0, 2, 7);
+    EXPECT_IDS(tokenizer, "\n\n\na\n", 0, 3, 0, 4);
+    EXPECT_IDS(tokenizer, "\xC3\xA9", 0, 5, 6);
+    char buffer[8];
+    cr_expect_eq(tok_decode_one(tokenizer, 2, false, buffer, sizeof buffer), 2);
+    cr_expect_arr_eq(buffer, " a", 2);
+    tok_destroy(tokenizer);
+}
+
 Test(tokenizer, a_failed_call_leaves_the_ids)
 {
     tok_tokenizer *const tokenizer = create(byte_config());
