@@ -184,8 +184,14 @@ static firn_status read_model(mod_checkpoint *c, const mod_open_options *options
     return status == FIRN_OK ? mod_checkpoint_recheck(c, error) : status;
 }
 
-firn_status mod_checkpoint_open(const char *path, const mod_open_options *options, mod_checkpoint **out,
-                                firn_error *error)
+static firn_status read_vocabulary(mod_checkpoint *c, firn_error *error)
+{
+    const firn_status status = mod_vocabulary_read(&c->parts.parts[0].file, &c->vocabulary, error);
+    return status == FIRN_OK ? gather_tensors(c, error) : status;
+}
+
+static firn_status open_parts(const char *path, bool whole, const mod_open_options *options, mod_checkpoint **out,
+                              firn_error *error)
 {
     *out = NULL;
     mod_checkpoint *const c = calloc(1, sizeof *c);
@@ -193,7 +199,7 @@ firn_status mod_checkpoint_open(const char *path, const mod_open_options *option
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "%s: no memory to open it", base_path_shown(path));
     firn_status status = mod_parts_open(path, &c->parts, error);
     if (status == FIRN_OK)
-        status = read_model(c, options, error);
+        status = whole ? read_model(c, options, error) : read_vocabulary(c, error);
     if (status == FIRN_OK)
         *out = c;
     else
@@ -201,22 +207,15 @@ firn_status mod_checkpoint_open(const char *path, const mod_open_options *option
     return status;
 }
 
+firn_status mod_checkpoint_open(const char *path, const mod_open_options *options, mod_checkpoint **out,
+                                firn_error *error)
+{
+    return open_parts(path, true, options, out, error);
+}
+
 firn_status mod_checkpoint_open_vocabulary(const char *path, mod_checkpoint **out, firn_error *error)
 {
-    *out = NULL;
-    mod_checkpoint *const c = calloc(1, sizeof *c);
-    if (c == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "%s: no memory to open it", base_path_shown(path));
-    firn_status status = mod_parts_open(path, &c->parts, error);
-    if (status == FIRN_OK)
-        status = mod_vocabulary_read(&c->parts.parts[0].file, &c->vocabulary, error);
-    if (status == FIRN_OK)
-        status = gather_tensors(c, error);
-    if (status == FIRN_OK)
-        *out = c;
-    else
-        mod_checkpoint_close(c);
-    return status;
+    return open_parts(path, false, NULL, out, error);
 }
 
 void mod_checkpoint_close(mod_checkpoint *checkpoint)

@@ -2,7 +2,6 @@
 /* Checkpoints in several parts: one that opens as if it were whole, and what is wrong with others (row G30). */
 #include "models/checkpoint.h"
 
-#include "tests/support/refused.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
@@ -11,7 +10,7 @@
 
 enum { PARTS = 3 };
 
-static char folder[] = "/tmp/firn-test-XXXXXX";
+static char folder[32];
 
 static const char *part_path(unsigned number)
 {
@@ -59,8 +58,14 @@ static void make_parts(gguf_builder *parts[PARTS])
     }
 }
 
-static void write_parts(gguf_builder *parts[PARTS])
+/* Makes the parts, damages one of them (or not: NULL), and writes them to a new folder. */
+static void write_parts(void (*damage)(gguf_builder *parts[PARTS]))
 {
+    gguf_builder *parts[PARTS];
+    make_parts(parts);
+    if (damage != NULL)
+        damage(parts);
+    strcpy(folder, "/tmp/firn-test-XXXXXX");
     cr_assert_not_null(mkdtemp(folder));
     for (unsigned p = 0; p < PARTS; p++) {
         write_part(parts[p], p);
@@ -75,18 +80,9 @@ static void remove_parts(void)
     rmdir(folder);
 }
 
-static void expect_refused(const char *path, firn_status status, const char *part0, const char *part1)
-{
-    char why[800];
-    const char *const parts[REFUSED_PARTS] = {part0, part1};
-    cr_expect(support_refused(path, status, parts, why), "G30: %s", why);
-}
-
 Test(split, parts_open_as_one, .fini = remove_parts)
 {
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
-    write_parts(parts);
+    write_parts(NULL);
     const tiny_options options = tiny_small("llama");
     char *const whole_path = tiny_write(&options);
     mod_checkpoint *whole, *split;
@@ -113,73 +109,81 @@ Test(split, parts_open_as_one, .fini = remove_parts)
     support_remove(whole_path);
 }
 
-Test(split, not_the_first_part, .fini = remove_parts)
+static void third_is_second(gguf_builder *parts[PARTS])
 {
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
-    write_parts(parts);
-    expect_refused(part_path(1), FIRN_ERROR_FORMAT, "say part 1 of 3", "part 0 of 3 is needed");
-}
-
-Test(split, missing_part, .fini = remove_parts)
-{
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
-    write_parts(parts);
-    unlink(part_path(2));
-    char why[800];
-    const char *const named[REFUSED_PARTS] = {NULL};
-    cr_expect(!support_refused(part_path(0), FIRN_ERROR_IO, named, why));
-    cr_expect_not_null(strstr(why, "tiny-00003-of-00003.gguf: cannot be opened: No such file"), "%s", why);
-}
-
-Test(split, parts_out_of_order, .fini = remove_parts)
-{
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
     set_u16(parts[1], "split.no", 2);
-    write_parts(parts);
-    char why[800];
-    const char *const named[REFUSED_PARTS] = {NULL};
-    cr_expect(!support_refused(part_path(0), FIRN_ERROR_FORMAT, named, why));
-    cr_expect_not_null(strstr(why, "tiny-00002-of-00003.gguf: keys"), "%s", why);
-    cr_expect_not_null(strstr(why, "say part 2 of 3; part 1 of 3 is needed"), "%s", why);
 }
 
-Test(split, count_beyond_limit, .fini = remove_parts)
+static void too_many(gguf_builder *parts[PARTS])
 {
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
     set_u16(parts[0], "split.count", 65535);
-    write_parts(parts);
-    expect_refused(part_path(0), FIRN_ERROR_FORMAT, "'split.count'", "is 65535; allowed are 1 to 1000");
 }
 
-Test(split, count_and_name_differ, .fini = remove_parts)
+static void one_more_than_the_name_says(gguf_builder *parts[PARTS])
 {
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
     set_u16(parts[0], "split.count", 4);
-    write_parts(parts);
-    expect_refused(part_path(0), FIRN_ERROR_FORMAT, "first of 4 parts", "-00001-of-00004.gguf");
 }
 
-Test(split, total_of_tensors_differs, .fini = remove_parts)
+static void parts_disagree(gguf_builder *parts[PARTS])
 {
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
+    set_u16(parts[2], "split.count", 2);
+}
+
+static void number_missing(gguf_builder *parts[PARTS])
+{
+    gguf_remove_key(parts[2], "split.no");
+}
+
+static void tensor_missing(gguf_builder *parts[PARTS])
+{
     gguf_remove_tensor(parts[2], "blk.0.ffn_down.weight");
-    write_parts(parts);
-    expect_refused(part_path(0), FIRN_ERROR_FORMAT, "'split.tensors.count' is 21", "have 20 tensors");
 }
 
-Test(split, tensor_in_two_parts, .fini = remove_parts)
+static void tensor_twice(gguf_builder *parts[PARTS])
 {
-    gguf_builder *parts[PARTS];
-    make_parts(parts);
-    gguf_tensor *const renamed = &parts[2]->tensors[0];
-    renamed->name.size = 0;
-    gguf_append(&renamed->name, "output.weight", strlen("output.weight"));
-    write_parts(parts);
-    expect_refused(part_path(0), FIRN_ERROR_FORMAT, "'output.weight'", "twice");
+    gguf_buffer *const name = &parts[2]->tensors[0].name;
+    name->size = 0;
+    gguf_append(name, "output.weight", strlen("output.weight"));
+}
+
+static const struct {
+    void (*damage)(gguf_builder *parts[PARTS]);
+    unsigned opened;      /* number of the part */
+    const char *parts[2]; /* of the message */
+} bad[] = {
+    {NULL, 1, {"tiny-00002-of-00003.gguf: keys", "say part 1 of 3; part 0 of 3 is needed"}},
+    {third_is_second, 0, {"tiny-00002-of-00003.gguf: keys", "say part 2 of 3; part 1 of 3 is needed"}},
+    {parts_disagree, 0, {"tiny-00003-of-00003.gguf: keys", "say part 2 of 2; part 2 of 3 is needed"}},
+    {number_missing, 0, {"tiny-00003-of-00003.gguf: key", "'split.no' is missing"}},
+    {too_many, 0, {"'split.count'", "is 65535; allowed are 1 to 1000"}},
+    {one_more_than_the_name_says, 0, {"first of 4 parts", "-00001-of-00004.gguf"}},
+    {tensor_missing, 0, {"'split.tensors.count' is 21", "have 20 tensors"}},
+    {tensor_twice, 0, {"'output.weight'", "twice"}},
+};
+
+static void expect_refused(unsigned opened, firn_status status, const char *const parts[2])
+{
+    mod_checkpoint *checkpoint;
+    firn_error error = {0};
+    cr_expect_eq(mod_checkpoint_open(part_path(opened), NULL, &checkpoint, &error), status, "%s", error.message);
+    cr_expect_null(checkpoint);
+    for (size_t i = 0; i < 2; i++)
+        cr_expect_not_null(strstr(error.message, parts[i]), "no '%s' in: %s", parts[i], error.message);
+}
+
+Test(split, G30_inconsistent_parts)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        write_parts(bad[i].damage);
+        expect_refused(bad[i].opened, FIRN_ERROR_FORMAT, bad[i].parts);
+        remove_parts();
+    }
+}
+
+Test(split, G30_missing_part)
+{
+    write_parts(NULL);
+    unlink(part_path(2));
+    expect_refused(0, FIRN_ERROR_IO, (const char *[2]){"tiny-00003-of-00003.gguf: cannot be opened", "No such file"});
+    remove_parts();
 }
