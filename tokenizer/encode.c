@@ -26,6 +26,7 @@ typedef struct encoder {
     tok_merger merger;
     cached_word *cache; /* [cache_mask + 1], the slot being chosen by the hash; NULL: none */
     size_t cache_mask;
+    bool after_unknown; /* TOK_UNIGRAM: several characters without token make one unknown token */
 } encoder;
 
 void tok_ids_free(tok_ids *ids)
@@ -175,6 +176,18 @@ static size_t sentence_word(const tok_tokenizer *tokenizer, base_slice text)
     return i;
 }
 
+static bool push_unigram(void *receiver, int32_t id, base_slice bytes)
+{
+    encoder *const e = receiver;
+    const bool after_unknown = e->after_unknown;
+    e->after_unknown = id == TOK_NONE && e->tokenizer->byte_ids[(unsigned char)bytes.data[0]] == TOK_NONE;
+    if (id != TOK_NONE)
+        return push_id(e->ids, id);
+    if (!e->after_unknown)
+        return push_bytes(e, bytes.data, bytes.length);
+    return after_unknown || e->tokenizer->config.unknown == TOK_NONE || push_id(e->ids, e->tokenizer->config.unknown);
+}
+
 /* Text without special tokens; not empty. */
 static bool encode_plain(encoder *e, base_slice text)
 {
@@ -187,6 +200,10 @@ static bool encode_plain(encoder *e, base_slice text)
                 return false;
         }
         return true;
+    }
+    if (e->tokenizer->config.kind == TOK_UNIGRAM) {
+        e->after_unknown = false;
+        return tok_unigram_encode(e->tokenizer, text, push_unigram, e);
     }
     bool space_prefix = e->tokenizer->config.add_space_prefix;
     while (text.length > 0) {

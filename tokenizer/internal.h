@@ -27,6 +27,13 @@ typedef struct tok_byte_text {
     uint8_t length;
 } tok_byte_text;
 
+/* A Unigram vocabulary's table of texts that are replaced before all else. */
+typedef struct tok_replacements {
+    const char *units; /* [n_units] of 4 bytes, little-endian, unaligned */
+    uint32_t n_units;
+    base_slice texts; /* ends with a zero */
+} tok_replacements;
+
 struct tok_tokenizer {
     tok_config config;
     const tok_pretokenizer *pre; /* TOK_BYTE_BPE */
@@ -42,6 +49,9 @@ struct tok_tokenizer {
     bool special_first[256];          /* one begins with this byte */
     uint64_t special_second[256][4];  /* [first byte]: set of second bytes */
     uint64_t special_lengths[256][4]; /* [first byte]: set of lengths in bytes */
+    tok_replacements replacements;    /* TOK_UNIGRAM, as the next two */
+    double unknown_score;             /* of a character that no token has */
+    uint64_t lengths[256][4];         /* [first byte]: set of the lengths of all tokens in bytes */
     size_t longest;                   /* bytes of the longest token */
 };
 
@@ -74,6 +84,16 @@ static inline int32_t tok_find_hashed(const tok_tokenizer *tokenizer, base_slice
     }
     return TOK_NONE;
 }
+
+/* Checks the table's frame; entries that point outside of it later count as none. */
+firn_status tok_replacements_read(base_slice map, tok_replacements *out, firn_error *error);
+
+/*
+ * Gives the tokens of `text` to `push`, in order: an id, or TOK_NONE for a character without token, with its bytes.
+ * False: no memory, or `push` said so.
+ */
+bool tok_unigram_encode(const tok_tokenizer *tokenizer, base_slice text, bool (*push)(void *, int32_t, base_slice),
+                        void *receiver);
 
 /* A piece of a word, on its way to become a token. */
 typedef struct tok_symbol {

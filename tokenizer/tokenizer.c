@@ -12,7 +12,7 @@ static firn_status check_config(const tok_config *config, firn_error *error)
     if (config->n_merges > TOK_MOST_TOKENS)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "vocabulary: it has %u merges; %d are allowed",
                          config->n_merges, TOK_MOST_TOKENS);
-    if (config->kind == TOK_SENTENCE_BPE && !config->scores)
+    if (config->kind != TOK_BYTE_BPE && !config->scores)
         return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                          "vocabulary: the tokens have no scores, which a SentencePiece vocabulary needs");
     const struct {
@@ -105,7 +105,7 @@ static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, uint64_t has
     if (text.length == 0)
         return FIRN_OK; /* it is never found in a text */
     const bool special = type == TOK_TYPE_CONTROL || type == TOK_TYPE_USER_DEFINED || type == TOK_TYPE_UNKNOWN;
-    const size_t limit = special ? TOK_LONGEST_SPECIAL : TOK_LONGEST_TOKEN;
+    const size_t limit = special || tokenizer->config.kind == TOK_UNIGRAM ? TOK_LONGEST_SPECIAL : TOK_LONGEST_TOKEN;
     if (text.length > limit)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "vocabulary: token %u has %zu bytes; %zu are allowed for its type", id, text.length, limit);
@@ -124,6 +124,8 @@ static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, uint64_t has
         note_special(tokenizer, text);
     if (tokenizer->config.kind == TOK_SENTENCE_BPE)
         note_spaces(tokenizer, text);
+    if (tokenizer->config.kind == TOK_UNIGRAM)
+        tokenizer->lengths[(unsigned char)text.data[0]][text.length >> 6] |= 1ULL << (text.length & 63);
     return tokenizer->characters && type == TOK_TYPE_BYTE ? add_byte_token(tokenizer, id, error) : FIRN_OK;
 }
 
@@ -250,6 +252,23 @@ static firn_status add_merges(tok_tokenizer *tokenizer, firn_error *error)
     return status;
 }
 
+/* A character without token costs as much as the rarest token and a factor of e^10 besides. */
+static firn_status set_unknown_score(tok_tokenizer *tokenizer, firn_error *error)
+{
+    float least = 0.0F;
+    for (uint32_t id = 0; id < tokenizer->config.n_tokens; id++) {
+        const float score = tokenizer->config.scores[id];
+        if (!(score > -1e30F && score < 1e30F))
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: the score of token %u is %g; it must be a log probability", id,
+                             (double)score);
+        if (tok_type_of(tokenizer, id) == TOK_TYPE_NORMAL && score < least)
+            least = score;
+    }
+    tokenizer->unknown_score = (double)least - 10.0;
+    return FIRN_OK;
+}
+
 static firn_status index_vocabulary(tok_tokenizer *tokenizer, firn_error *error)
 {
     const tok_config *const config = &tokenizer->config;
@@ -278,6 +297,10 @@ firn_status tok_create(const tok_config *config, tok_tokenizer **out, firn_error
     tokenizer->characters = tokenizer->space_symbol = true;
     if (config->kind == TOK_BYTE_BPE)
         status = choose_pretokenizer(tokenizer, error);
+    if (config->kind == TOK_UNIGRAM)
+        status = set_unknown_score(tokenizer, error);
+    if (config->kind == TOK_UNIGRAM && status == FIRN_OK)
+        status = tok_replacements_read(config->replacements, &tokenizer->replacements, error);
     if (status == FIRN_OK)
         status = index_vocabulary(tokenizer, error);
     if (status == FIRN_OK)

@@ -17,6 +17,7 @@
 typedef enum tok_kind {
     TOK_BYTE_BPE,     /* byte-level BPE (GGUF tokenizer.ggml.model "gpt2"): merges by rank, a pre-tokeniser first */
     TOK_SENTENCE_BPE, /* SentencePiece BPE ("llama"): merges by score, byte fallback */
+    TOK_UNIGRAM,      /* SentencePiece Unigram ("t5"): the likeliest tokens, text being normalised first */
 } tok_kind;
 
 /* The values of GGUF's tokenizer.ggml.token_type. */
@@ -33,16 +34,18 @@ typedef enum tok_type {
 
 typedef struct tok_config {
     tok_kind kind;
-    base_slice pre;           /* name of the pre-tokeniser, such as "smollm"; ignored by TOK_SENTENCE_BPE */
+    base_slice pre;           /* name of the pre-tokeniser, such as "smollm"; only for TOK_BYTE_BPE */
     const base_slice *tokens; /* [n_tokens], as stored in the checkpoint */
-    const float *scores;      /* [n_tokens], or NULL (needed by TOK_SENTENCE_BPE) */
+    const float *scores;      /* [n_tokens], or NULL (only TOK_BYTE_BPE does without) */
     const int32_t *types;     /* [n_tokens] of tok_type, or NULL: all normal */
     uint32_t n_tokens;
     const base_slice *merges; /* [n_merges] "left right", in order of rank (TOK_BYTE_BPE) */
     uint32_t n_merges;
     int32_t bos, eos, eot, unknown, padding; /* token ids or TOK_NONE */
     bool add_bos, add_eos;                   /* what the checkpoint puts around a text */
-    bool add_space_prefix;                   /* TOK_SENTENCE_BPE: a space before the text */
+    bool add_space_prefix;                   /* TOK_SENTENCE_BPE, TOK_UNIGRAM: a space before the text */
+    bool remove_extra_spaces;                /* TOK_UNIGRAM: of several spaces one stays, at the ends none */
+    base_slice replacements;                 /* TOK_UNIGRAM: tokenizer.ggml.precompiled_charsmap, or empty */
 } tok_config;
 
 typedef struct tok_tokenizer tok_tokenizer;

@@ -182,6 +182,87 @@ Test(tokenizer, merges_of_characters)
     tok_destroy(tokenizer);
 }
 
+static const base_slice unigram_tokens[] = {SLICE("<unk>"),
+                                            SLICE("</s>"),
+                                            SLICE("\xE2\x96\x81"),
+                                            SLICE("a"),
+                                            SLICE("b"),
+                                            SLICE("ab"),
+                                            SLICE("\xE2\x96\x81"
+                                                  "ab"),
+                                            SLICE("bab")};
+static const float unigram_scores[] = {0, 0, -2, -3, -3, -4, -7, -4.5F};
+static const int32_t unigram_types[] = {2, 3, 1, 1, 1, 1, 1, 1};
+
+static tok_config unigram_config(void)
+{
+    tok_config config = {.kind = TOK_UNIGRAM,
+                         .tokens = unigram_tokens,
+                         .scores = unigram_scores,
+                         .types = unigram_types,
+                         .n_tokens = COUNT(unigram_tokens),
+                         NO_SPECIAL,
+                         .add_space_prefix = true,
+                         .remove_extra_spaces = true,
+                         .add_eos = true};
+    config.eos = 1;
+    config.unknown = 0;
+    return config;
+}
+
+Test(tokenizer, unigram_takes_the_likeliest_tokens)
+{
+    tok_config config = unigram_config();
+    tok_tokenizer *tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "ab", TOK_ADD_SPECIAL, 2, 5, 1); /* -2 - 4 beats -7 */
+    EXPECT_IDS(tokenizer, "abab", 0, 2, 3, 7);             /* -2 - 3 - 4.5 beats -2 - 4 - 4 */
+    EXPECT_IDS(tokenizer, "  a   b ", 0, 2, 3, 2, 4);
+    EXPECT_IDS(tokenizer, "xyza", 0, 2, 0, 3); /* unknown characters in a row are one token */
+    EXPECT_IDS(tokenizer, "a</s>", TOK_PARSE_SPECIAL, 2, 3, 1);
+    expect_ids(tokenizer, base_slice_from("  "), 0, NULL, 0);
+    tok_destroy(tokenizer);
+    config.remove_extra_spaces = config.add_space_prefix = false;
+    tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "a  b ", 0, 3, 2, 2, 4, 2);
+    tok_destroy(tokenizer);
+    config.add_space_prefix = true;
+    tokenizer = create(config);
+    EXPECT_IDS(tokenizer, " a b", 0, 2, 2, 3, 2, 4);
+    tok_destroy(tokenizer);
+}
+
+/* A table that makes "A" to "ab": the root's children are at 0 ^ label, those of "A" at its place ^ 1. */
+static void put_table(char table[300 * 4 + 4 + 3], uint32_t offset)
+{
+    const uint32_t bytes = 300 * 4, node = 'A' | 1U << 8 | 1U << 10;
+    memset(table, 0, 300 * 4 + 4 + 3);
+    memcpy(table, &bytes, 4);
+    memcpy(table + 4 + 4 * 'A', &node, 4);
+    memcpy(table + 4 + 4 * ('A' ^ 1), &offset, 4);
+    memcpy(table + 4 + bytes, "ab", 3);
+}
+
+Test(tokenizer, unigram_replaces_texts_and_T9_damaged_tables)
+{
+    char table[300 * 4 + 4 + 3];
+    tok_config config = unigram_config();
+    put_table(table, 0);
+    config.replacements = (base_slice){table, sizeof table};
+    tok_tokenizer *tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "AxA", 0, 2, 5, 0, 5);
+    tok_destroy(tokenizer);
+    put_table(table, 3); /* a replacement outside of the table is none */
+    tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "Aa", 0, 2, 0, 3);
+    tok_destroy(tokenizer);
+    config.replacements.length = 3;
+    expect_failure(config, FIRN_ERROR_FORMAT, "3 bytes");
+    config.replacements.length = 100;
+    expect_failure(config, FIRN_ERROR_FORMAT, "100 bytes");
+    config.replacements.length = sizeof table - 1;
+    expect_failure(config, FIRN_ERROR_FORMAT, "no end");
+}
+
 Test(tokenizer, a_failed_call_leaves_the_ids)
 {
     tok_tokenizer *const tokenizer = create(byte_config());
@@ -339,13 +420,16 @@ Test(tokenizer, T11_two_megabytes_of_one_character, .timeout = 60)
     char *const text = malloc(length);
     cr_assert(text);
     tok_tokenizer *const byte_level = create(byte_config()), *const sentence = create(sentence_config());
+    tok_tokenizer *const unigram = create(unigram_config());
     for (const char *c = "a \nh<\xE4\xFF"; *c; c++) {
         memset(text, *c, length);
         tok_ids ids = {0};
         cr_expect_eq(tok_encode(byte_level, (base_slice){text, length}, TOK_PARSE_SPECIAL, &ids, NULL), FIRN_OK);
         cr_expect_eq(tok_encode(sentence, (base_slice){text, length}, TOK_PARSE_SPECIAL, &ids, NULL), FIRN_OK);
+        cr_expect_eq(tok_encode(unigram, (base_slice){text, length}, TOK_PARSE_SPECIAL, &ids, NULL), FIRN_OK);
         tok_ids_free(&ids);
     }
+    tok_destroy(unigram);
     tok_destroy(byte_level);
     tok_destroy(sentence);
     free(text);
