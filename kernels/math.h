@@ -26,6 +26,9 @@
 #define KERN_EXP_5 0x1.12324cp-7f
 #define KERN_EXP_6 0x1.6aa42ap-10f
 
+#define KERN_GELU_CUBIC 0x1.6e4e26p-5f      /* 0.044715 */
+#define KERN_GELU_SCALE (-0x1.988454p+0f)   /* -2 sqrt(2 / pi) */
+
 static inline float kern_float_from_bits(uint32_t bits)
 {
     float value;
@@ -103,8 +106,8 @@ static inline float kern_silu(float x)
 /* The tanh form of GELU: x * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2, written x * sigmoid(2z). */
 static inline float kern_gelu_tanh(float x)
 {
-    const float z = x * fmaf(0x1.6e4e26p-5f * x, x, 1.0f); /* x + 0.044715 x^3 */
-    return x / (1.0f + kern_exp(z * -0x1.988454p+0f));     /* -2 sqrt(2/pi) */
+    const float z = x * fmaf(KERN_GELU_CUBIC * x, x, 1.0f); /* x + 0.044715 x^3 */
+    return x / (1.0f + kern_exp(z * KERN_GELU_SCALE));
 }
 
 /* log(1 + f) in double, for f from sqrt(1/2) - 1 to sqrt(2) - 1; right to about 1 ulp, also where f is tiny. */

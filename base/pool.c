@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#else
+#include <time.h>
+#endif
+
+enum {
+    CACHE_LINE = 64,
+    SPINS_BEFORE_YIELD = 2000,  /* pauses: some 20 to 60 microseconds */
+    YIELDS_BEFORE_SLEEP = 200,
+};
+
+struct base_pool {
+    /* each on its own cache line: they are written by different threads at different times */
+    _Alignas(CACHE_LINE) atomic_uint epoch; /* counts the tasks that were started */
+    _Alignas(CACHE_LINE) atomic_uint arrived; /* threads that have come to the barrier of this round */
+    _Alignas(CACHE_LINE) atomic_uint round;   /* counts the barriers that were passed */
+    _Alignas(CACHE_LINE) atomic_uint claimed; /* pieces given out in this round */
+    _Alignas(CACHE_LINE) atomic_uint sleepers;
+    atomic_bool busy; /* a caller's task is running */
+    atomic_bool stop;
+    base_pool_task task;
+    void *argument;
+    uint32_t n_threads;
+    uint32_t spins; /* 0 where there are more threads than processors: waiting would take a core from a worker */
+    struct worker {
+        base_pool *pool;
+        pthread_t thread;
+        uint32_t index;
+    } *workers; /* [n_threads - 1] */
+};
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void sleep_while_equal(atomic_uint *word, unsigned value)
+{
+#if defined(__linux__)
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+#else
+    (void)word, (void)value;
+    nanosleep(&(struct timespec){0, 50000}, NULL);
+#endif
+}
+
+static void wake_all(atomic_uint *word)
+{
+#if defined(__linux__)
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, BASE_POOL_MAX_THREADS, NULL, NULL, 0);
+#else
+    (void)word;
+#endif
+}
+
+/* Waits until *word is no longer `value`: spins, yields, then sleeps (only if the waker asks for sleepers). */
+static void wait_for_change(base_pool *pool, atomic_uint *word, unsigned value, bool may_sleep)
+{
+    for (uint32_t i = 0; i < pool->spins; i++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != value)
+            return;
+        pause_briefly();
+    }
+    for (uint32_t i = 0; !may_sleep || i < YIELDS_BEFORE_SLEEP; i++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != value)
+            return;
+        sched_yield();
+    }
+    while (atomic_load_explicit(word, memory_order_acquire) == value) {
+        /* sequentially consistent with the waker's store and load, so that one of the two sees the other */
+        atomic_fetch_add(&pool->sleepers, 1);
+        if (atomic_load(word) == value)
+            sleep_while_equal(word, value);
+        atomic_fetch_sub(&pool->sleepers, 1);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *const worker = argument;
+    base_pool *const pool = worker->pool;
+    for (unsigned epoch = 0;; epoch++) {
+        wait_for_change(pool, &pool->epoch, epoch, true);
+        if (atomic_load(&pool->stop))
+            return NULL;
+        pool->task(pool->argument, worker->index);
+        base_pool_barrier(pool, worker->index);
+    }
+}
+
+static void start_epoch(base_pool *pool)
+{
+    atomic_fetch_add(&pool->epoch, 1);
+    if (atomic_load(&pool->sleepers) > 0)
+        wake_all(&pool->epoch);
+}
+
+firn_status base_pool_create(uint32_t n_threads, base_pool **out, firn_error *error)
+{
+    *out = NULL;
+    if (n_threads < 1 || n_threads > BASE_POOL_MAX_THREADS)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "threads: %u is not from 1 to %d", n_threads,
+                         BASE_POOL_MAX_THREADS);
+    base_pool *const pool = aligned_alloc(CACHE_LINE, sizeof *pool);
+    struct worker *const workers = calloc(n_threads, sizeof *workers);
+    if (pool == NULL || workers == NULL) {
+        free(pool);
+        free(workers);
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a pool of %u threads", n_threads);
+    }
+    *pool = (base_pool){.n_threads = 1, .workers = workers};
+    pool->spins = n_threads <= base_pool_default_threads() ? SPINS_BEFORE_YIELD : 0;
+    for (uint32_t i = 1; i < n_threads; i++) {
+        struct worker *const worker = &workers[i - 1];
+        *worker = (struct worker){.pool = pool, .index = i};
+        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+            base_pool_destroy(pool);
+            return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET,
+                             "thread %u of %u could not be started; ask for fewer threads", i + 1, n_threads);
+        }
+        pool->n_threads = i + 1; /* workers read it only inside a task */
+    }
+    *out = pool;
+    return FIRN_OK;
+}
+
+void base_pool_destroy(base_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    atomic_store(&pool->stop, true);
+    start_epoch(pool);
+    for (uint32_t i = 1; i < pool->n_threads; i++)
+        pthread_join(pool->workers[i - 1].thread, NULL);
+    free(pool->workers);
+    free(pool);
+}
+
+uint32_t base_pool_threads(const base_pool *pool)
+{
+    return pool->n_threads;
+}
+
+void base_pool_run(base_pool *pool, base_pool_task task, void *argument)
+{
+    while (atomic_exchange_explicit(&pool->busy, true, memory_order_acquire))
+        sched_yield();
+    pool->task = task;
+    pool->argument = argument;
+    atomic_store_explicit(&pool->claimed, 0, memory_order_relaxed);
+    if (pool->n_threads > 1)
+        start_epoch(pool);
+    task(argument, 0);
+    base_pool_barrier(pool, 0);
+    atomic_store_explicit(&pool->busy, false, memory_order_release);
+}
+
+void base_pool_barrier(base_pool *pool, uint32_t thread)
+{
+    (void)thread;
+    const unsigned round = atomic_load_explicit(&pool->round, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->n_threads) {
+        atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&pool->claimed, 0, memory_order_relaxed);
+        atomic_store_explicit(&pool->round, round + 1, memory_order_release);
+    } else {
+        wait_for_change(pool, &pool->round, round, false);
+    }
+}
+
+bool base_pool_claim(base_pool *pool, uint32_t total, base_range *range)
+{
+    unsigned begin = atomic_load_explicit(&pool->claimed, memory_order_relaxed);
+    unsigned end;
+    do {
+        if (begin >= total)
+            return false;
+        const uint32_t share = (total - begin) / (2 * pool->n_threads);
+        end = begin + (share > 0 ? share : 1);
+    } while (!atomic_compare_exchange_weak_explicit(&pool->claimed, &begin, end, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *range = (base_range){begin, end};
+    return true;
+}
+
+/* The quota of cgroup v2 in whole processors, rounded up; 0 where there is none. */
+static uint32_t cgroup_limit(void)
+{
+    FILE *const file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (file == NULL)
+        return 0;
+    unsigned long long quota, period;
+    const int n = fscanf(file, "%llu %llu", &quota, &period);
+    fclose(file);
+    if (n != 2 || period == 0 || quota == 0)
+        return 0;
+    const unsigned long long limit = (quota + period - 1) / period;
+    return limit < BASE_POOL_MAX_THREADS ? (uint32_t)limit : BASE_POOL_MAX_THREADS;
+}
+
+uint32_t base_pool_default_threads(void)
+{
+    uint32_t count = 0;
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        count = (uint32_t)CPU_COUNT(&set);
+#endif
+    if (count == 0) {
+        const long online = sysconf(_SC_NPROCESSORS_ONLN);
+        count = online > 0 ? (uint32_t)online : 1;
+    }
+    const uint32_t limit = cgroup_limit();
+    if (limit > 0 && limit < count)
+        count = limit;
+    return count < BASE_POOL_MAX_THREADS ? count : BASE_POOL_MAX_THREADS;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernels: pure numeric functions, reached through one table that is filled for an instruction-set level. The
+ * scalar table defines every result; the others give the same bits (docs/KERNELS.md has the contract and the layouts).
+ * No kernel allocates, starts threads, fails or keeps state. All buffers come from the caller.
+ */
+#ifndef FIRN_KERNELS_KERNELS_H
+#define FIRN_KERNELS_KERNELS_H
+
+#include "kernels/cpu.h"
+#include "kernels/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    KERN_LANES = 16,      /* virtual vector lanes of every float operation, on every instruction set */
+    KERN_TILE_ROWS = 16,  /* output rows of a weight tile: one lane each */
+    KERN_BLOCK = 32,      /* inputs that share one activation scale */
+    KERN_PANEL = 4,       /* columns (tokens) of an activation panel */
+    KERN_CHUNK = 64,      /* cache positions of one attention chunk */
+    KERN_ALIGNMENT = 64,  /* bytes, for every buffer handed to a kernel */
+    KERN_COLUMN_BLOCK_BYTES = 44, /* activation bytes of one column and one block of KERN_BLOCK inputs */
+};
+
+/*
+ * A weight matrix [n_rows][n_inputs] in kernel layout: tiles of 16 rows, row-interleaved (kernels/pack.h), or rows as
+ * stored in the checkpoint where that layout can be used in place (Q8_0).
+ */
+typedef struct kern_matrix {
+    kern_type type;
+    uint32_t n_rows, n_inputs;
+    const uint8_t *data; /* tile t starts at data + t * tile_bytes */
+    size_t tile_bytes;
+} kern_matrix;
+
+/* Tiles of a matrix; the last may be partly filled. */
+static inline uint32_t kern_tiles(const kern_matrix *matrix)
+{
+    return (matrix->n_rows + KERN_TILE_ROWS - 1) / KERN_TILE_ROWS;
+}
+
+/*
+ * Input of a matmul for n_columns tokens: `floats` [n_columns][float_stride], and where the type's weights are quantised, `panels`:
+ * the same values rounded to int8 by blocks of 32. One column is stored alone; more are stored in panels of
+ * four columns, the last padded with zeros. For W columns (1 or 4) a block takes 44 * W bytes:
+ *     float scale[W]; float scaled_sum[W]; int16_t sums[W][2]; int8_t q[8][W][4]
+ * where value = scale * q, the sums are those of the first and the last 16 q, and scaled_sum = scale * (float)(both).
+ */
+typedef struct kern_activations {
+    const float *floats;
+    size_t float_stride;
+    const uint8_t *panels;
+    uint32_t n_columns;
+} kern_activations;
+
+/* Bytes of the panels for n_columns tokens of n_inputs values. */
+static inline size_t kern_panel_bytes(uint32_t n_columns, uint32_t n_inputs)
+{
+    const size_t columns = n_columns == 1 ? 1 : ((size_t)n_columns + KERN_PANEL - 1) / KERN_PANEL * KERN_PANEL;
+    return columns * (n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
+}
+
+/* One row of queries against one chunk of KERN_CHUNK cache positions. */
+typedef struct kern_attention {
+    const float *queries;   /* [n_rows][query_stride], scaled */
+    size_t query_stride;
+    uint32_t n_rows;        /* at most KERN_ATTENTION_ROWS */
+    uint32_t head_dim;      /* a multiple of 16 */
+    const uint16_t *keys;   /* F16 [KERN_CHUNK / 16][head_dim][16]: transposed in blocks of 16 positions */
+    const uint16_t *values; /* F16 [KERN_CHUNK][head_dim] */
+    const uint8_t *begins, *ends; /* [n_rows]: the positions of the chunk that a row sees, begin < end */
+    float *maximum;         /* [n_rows] out: the largest score */
+    float *sum;             /* [n_rows] out: of exp(score - maximum) */
+    float *out;             /* [n_rows][head_dim] out: of exp(score - maximum) * value */
+    float *scratch;         /* kern_attention_scratch(head_dim) floats */
+} kern_attention;
+
+enum { KERN_ATTENTION_ROWS = 64 };
+
+static inline size_t kern_attention_scratch(uint32_t head_dim)
+{
+    return (size_t)KERN_CHUNK * (KERN_ATTENTION_ROWS + 2 * (size_t)head_dim);
+}
+
+typedef enum kern_activation { KERN_SILU, KERN_GELU_TANH } kern_activation;
+
+typedef struct kern_table {
+    kern_level level;
+
+    /*
+     * Rows of a product: out[c * out_stride + r] = sum over k of weight[r][k] * x[c][k], for the rows of tiles
+     * [tile_begin, tile_end); whole tiles are written, so out needs room for padded rows. `scratch` holds
+     * kern_matmul_scratch() bytes. Quantised weights, for each row and block of 32 inputs in ascending order:
+     *     out = fmaf(weight_scale * x_scale, (float)(sum of q products), out)
+     * and where the type has minima     out = fmaf(weight_minimum, x_scaled_sum, out)
+     */
+    void (*matmul_quantised)(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end,
+                             const kern_activations *x, float *out, size_t out_stride, uint8_t *scratch);
+    /* the same for F32, F16 and BF16 weights: one chain of fma a row, inputs ascending */
+    void (*matmul_float)(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                         float *out, size_t out_stride);
+
+    /*
+     * Quantises n_blocks blocks of `n_columns` columns (x[c * stride + k]) into one panel of `width` columns (1, or KERN_PANEL: columns
+     * from n_columns on become zero), blocks one after the other from `out` on.
+     */
+    void (*quantise)(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks, uint8_t *out);
+
+    /* out[i] = x[i] / sqrt(mean(x^2) + epsilon) * gain[i]. out may be x. */
+    void (*rms_norm)(const float *x, const float *gain, float epsilon, uint32_t n, float *out);
+
+    /* x[i] += y[i] */
+    void (*add)(float *x, const float *y, uint32_t n);
+    void (*scale)(float *x, float factor, uint32_t n);
+
+    /* out[i] = activation(gate[i]) * up[i] */
+    void (*activate)(kern_activation activation, const float *gate, const float *up, uint32_t n, float *out);
+
+    /* x[i] = cap * tanh(x[i] / cap) */
+    void (*softcap)(float *x, float cap, uint32_t n);
+
+    /* Rotates pairs (i, i + n_pairs), or (2i, 2i + 1) if `adjacent`, of one head by angles [n_pairs][cosine, sine]. */
+    void (*rotate)(float *head, const float *angles, uint32_t n_pairs, bool adjacent);
+
+    /* Stores one position's key (strided by 16) and value as F16. */
+    void (*store_key)(const float *key, uint32_t head_dim, uint16_t *out);
+    void (*store_value)(const float *value, uint32_t head_dim, uint16_t *out);
+
+    void (*attention_chunk)(const kern_attention *attention);
+
+    /* Adds a later chunk's (maximum, sum, out) to an earlier state of the same row. */
+    void (*attention_merge)(float *maximum, float *sum, float *out, float chunk_maximum, float chunk_sum,
+                            const float *chunk_out, uint32_t head_dim);
+
+    /* out[i] = values[i] / sum */
+    void (*attention_finish)(const float *values, float sum, uint32_t head_dim, float *out);
+
+    /* Whether no value is NaN or infinite. */
+    bool (*all_finite)(const float *x, uint32_t n);
+} kern_table;
+
+/* The kernels for `level` or, where it has none of its own, the next lower one. `level` must be available here. */
+kern_table kern_table_for(kern_level level);
+
+/* Bytes of scratch that matmul needs for matrices of up to n_inputs. */
+size_t kern_matmul_scratch(uint32_t n_inputs);
+
+/* The matmul for the weights' type. */
+static inline void kern_matmul(const kern_table *table, const kern_matrix *weights, uint32_t tile_begin,
+                               uint32_t tile_end, const kern_activations *x, float *out, size_t out_stride,
+                               uint8_t *scratch)
+{
+    if (weights->type == KERN_F32 || weights->type == KERN_F16 || weights->type == KERN_BF16)
+        table->matmul_float(weights, tile_begin, tile_end, x, out, out_stride);
+    else
+        table->matmul_quantised(weights, tile_begin, tile_end, x, out, out_stride, scratch);
+}
+
+/* Whether matmul takes this type, and whether it reads panels (quantised weights) or floats. */
+bool kern_type_has_matmul(kern_type type);
+bool kern_type_reads_panels(kern_type type);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/vector.h"
+
+kern_table kern_table_for(kern_level level)
+{
+    kern_table table = {.level = level};
+    kern_fill_vector_scalar(&table);
+    kern_fill_matmul_scalar(&table);
+#if defined(__x86_64__)
+    if (level < KERN_LEVEL_AVX2)
+        return table;
+    kern_fill_vector_avx2(&table);
+    kern_fill_matmul_avx2(&table);
+    if (level < KERN_LEVEL_AVX512)
+        return table;
+    kern_fill_vector_avx512(&table);
+    if (level < KERN_LEVEL_AVX512VNNI)
+        return table;
+    kern_fill_matmul_avx512vnni(&table);
+#endif
+    return table;
+}
+
+size_t kern_matmul_scratch(uint32_t n_inputs)
+{
+    /* one tile with a byte for each weight, and a float scale and minimum for each row and block */
+    return (size_t)(n_inputs / KERN_BLOCK + 1) * (KERN_TILE_ROWS * (KERN_BLOCK + 4 * sizeof(float)));
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between kernels/table.c and the files that fill the table: one function a file, that overlays what the file has. A
+ * file for a level that is not compiled in for this architecture is simply not called.
+ */
+#ifndef FIRN_KERNELS_VECTOR_H
+#define FIRN_KERNELS_VECTOR_H
+
+#include "kernels/kernels.h"
+
+void kern_fill_vector_scalar(kern_table *table);
+void kern_fill_vector_avx2(kern_table *table);
+void kern_fill_vector_avx512(kern_table *table);
+
+void kern_fill_matmul_scalar(kern_table *table);
+void kern_fill_matmul_avx2(kern_table *table);
+void kern_fill_matmul_avx512vnni(kern_table *table);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Quantised matmul with AVX-512 VNNI: one register holds one k-group of a tile's 16 rows as unsigned bytes, and
+ * vpdpbusd adds its products with four broadcast inputs to 16 exact int32 sums. The zero point of a type is taken off by
+ * one vpdpwssd with the inputs' sums.
+ */
+#include "kernels/tile.h"
+#include "kernels/vector.h"
+
+#include <immintrin.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum {
+    MOST_COLUMNS = 12,
+    SCRATCH_BLOCK = 64 + 512, /* Q8_0 made into a tile: float scale[16], then bytes [8][16][4] with 128 added */
+    CACHED_PANELS = 384 * 1024, /* bytes of activations that stay in the second-level cache while tiles pass by */
+};
+
+/* The types as this file sees them: what a tile holds. EXPANDED is a Q8_0 tile in scratch. */
+typedef enum form { Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, EXPANDED } form;
+
+typedef struct block_view {
+    __m512 scale, minimum;
+    __m512i subscale[2];
+    const uint8_t *planes, *quants;
+} block_view;
+
+ALWAYS_INLINE __m512 load_halves(const uint8_t *halves)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+}
+
+ALWAYS_INLINE __m512i load_bytes(const uint8_t *bytes)
+{
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)bytes));
+}
+
+ALWAYS_INLINE bool has_minimum(form f)
+{
+    return f == Q4_1 || f == Q5_1 || f == Q4_K || f == Q5_K;
+}
+
+ALWAYS_INLINE int zero_point(form f)
+{
+    return f == Q4_0 ? 8 : f == Q5_0 ? 16 : f == Q6_K ? 32 : f == EXPANDED ? 128 : 0;
+}
+
+/* Blocks with F16 scales (and minima), then planes, then nibbles. */
+ALWAYS_INLINE block_view view_32(form f, const uint8_t *tile, uint32_t b)
+{
+    const size_t header = has_minimum(f) ? 64 : 32, planes = f == Q5_0 || f == Q5_1 ? 64 : 0;
+    const uint8_t *const block = tile + b * (header + planes + 256);
+    block_view v = {.scale = load_halves(block), .planes = block + header, .quants = block + header + planes};
+    if (has_minimum(f))
+        v.minimum = load_halves(block + 32);
+    return v;
+}
+
+/* Q4_K and Q5_K: 6-bit scales and minima. */
+ALWAYS_INLINE block_view view_six_bit(form f, const uint8_t *tile, uint32_t b)
+{
+    const size_t planes = f == Q5_K ? 64 : 0;
+    const uint8_t *const super = tile + b / 8 * (256 + 8 * (planes + 256));
+    const uint8_t *const pair = super + 64 + 48 * (b % 8 / 2);
+    const uint8_t *const block = super + 256 + b % 8 * (planes + 256);
+    const __m512i low = load_bytes(pair + 16 * (b & 1));
+    const __m512i high = _mm512_srli_epi32(load_bytes(pair + 32), (unsigned)(4 * (b & 1)));
+    const __m512i two_bits = _mm512_set1_epi32(3);
+    const __m512i scale = _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi32(15)),
+                                          _mm512_slli_epi32(_mm512_and_si512(high, two_bits), 4));
+    const __m512i minimum =
+        _mm512_or_si512(_mm512_srli_epi32(low, 4),
+                        _mm512_slli_epi32(_mm512_and_si512(_mm512_srli_epi32(high, 2), two_bits), 4));
+    const __m512i negative = _mm512_sub_epi32(_mm512_setzero_si512(), minimum);
+    return (block_view){
+        .scale = _mm512_mul_ps(load_halves(super), _mm512_cvtepi32_ps(scale)),
+        .minimum = _mm512_mul_ps(load_halves(super + 32), _mm512_cvtepi32_ps(negative)),
+        .planes = block,
+        .quants = block + planes,
+    };
+}
+
+ALWAYS_INLINE block_view view_q6_k(const uint8_t *tile, uint32_t b)
+{
+    const uint8_t *const super = tile + b / 8 * 3360;
+    const uint8_t *const scales = super + 32 + 32 * (b % 8);
+    const uint8_t *const block = super + 288 + 384 * (b % 8);
+    return (block_view){
+        .scale = load_halves(super),
+        .subscale = {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)scales)),
+                     _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(scales + 16)))},
+        .planes = block,
+        .quants = block + 128,
+    };
+}
+
+ALWAYS_INLINE block_view view(form f, const uint8_t *tile, uint32_t b)
+{
+    if (f == Q4_K || f == Q5_K)
+        return view_six_bit(f, tile, b);
+    if (f == Q6_K)
+        return view_q6_k(tile, b);
+    if (f == EXPANDED) {
+        const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
+        return (block_view){.scale = _mm512_loadu_ps((const float *)(const void *)block), .quants = block + 64};
+    }
+    return view_32(f, tile, b);
+}
+
+/* k-groups g and g + 4 (g from 0 to 3) as unsigned bytes. */
+ALWAYS_INLINE void load_groups(form f, const block_view *v, uint32_t g, __m512i *low, __m512i *high)
+{
+    if (f == EXPANDED) {
+        *low = _mm512_loadu_si512(v->quants + 64 * (size_t)g);
+        *high = _mm512_loadu_si512(v->quants + 64 * (size_t)(g + 4));
+        return;
+    }
+    const __m512i four_bits = _mm512_set1_epi8(15);
+    const __m512i nibbles = _mm512_loadu_si512(v->quants + 64 * (size_t)g);
+    *low = _mm512_and_si512(nibbles, four_bits);
+    *high = _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), four_bits);
+    if (f == Q5_0 || f == Q5_1 || f == Q5_K) { /* bits g and g + 4 of the plane become bit 4 */
+        const __m512i plane = _mm512_loadu_si512(v->planes), bit = _mm512_set1_epi8(16);
+        const __m512i up = _mm512_slli_epi16(plane, (int)(4 - g)), down = _mm512_srli_epi16(plane, (int)g);
+        *low = _mm512_ternarylogic_epi64(*low, up, bit, 0xf8); /* a | (b & c) */
+        *high = _mm512_ternarylogic_epi64(*high, down, bit, 0xf8);
+    }
+    if (f == Q6_K) { /* bits 2g and 2g + 1 of each plane become bits 4 and 5 */
+        const __m512i bits = _mm512_set1_epi8(48);
+        const __m512i first = _mm512_loadu_si512(v->planes), second = _mm512_loadu_si512(v->planes + 64);
+        const __m512i a = g < 3 ? _mm512_slli_epi16(first, (int)(4 - 2 * g)) : _mm512_srli_epi16(first, 2);
+        const __m512i b = g < 3 ? _mm512_slli_epi16(second, (int)(4 - 2 * g)) : _mm512_srli_epi16(second, 2);
+        *low = _mm512_ternarylogic_epi64(*low, a, bits, 0xf8);
+        *high = _mm512_ternarylogic_epi64(*high, b, bits, 0xf8);
+    }
+}
+
+ALWAYS_INLINE __m512i broadcast_int(const uint8_t *bytes)
+{
+    return _mm512_set1_epi32((int32_t)kern_load32(bytes));
+}
+
+ALWAYS_INLINE __m512 broadcast_float(const uint8_t *bytes)
+{
+    return _mm512_castsi512_ps(broadcast_int(bytes));
+}
+
+/* Column c of `columns` in block b: its numbers are `width` apart. */
+ALWAYS_INLINE const uint8_t *column_at(const uint8_t *x, size_t panel_bytes, uint32_t b, const uint32_t width,
+                                       uint32_t c)
+{
+    return x + c / width * panel_bytes + (size_t)b * width * KERN_COLUMN_BLOCK_BYTES + 4 * (c % width);
+}
+
+/* One tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored. */
+ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                                const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
+{
+    const uint32_t width = columns == 1 ? 1 : KERN_PANEL;
+    const size_t panel_bytes = (size_t)n_blocks * width * KERN_COLUMN_BLOCK_BYTES;
+    const __m512i zero = _mm512_set1_epi16((int16_t)-zero_point(f));
+    const __m512i zero_low = _mm512_set1_epi32((uint16_t)-zero_point(f)), zero_high = _mm512_slli_epi32(zero_low, 16);
+    __m512 results[MOST_COLUMNS];
+#pragma GCC unroll 12
+    for (uint32_t c = 0; c < columns; c++)
+        results[c] = _mm512_setzero_ps();
+    for (uint32_t b = 0; b < n_blocks; b++) {
+        const block_view v = view(f, tile, b);
+        __m512i sums[MOST_COLUMNS], second[MOST_COLUMNS]; /* second: of k-groups 4 to 7, where they have their own scale */
+#pragma GCC unroll 12
+        for (uint32_t c = 0; c < columns; c++)
+            sums[c] = second[c] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+        for (uint32_t g = 0; g < 4; g++) {
+            __m512i low, high;
+            load_groups(f, &v, g, &low, &high);
+#pragma GCC unroll 12
+            for (uint32_t c = 0; c < columns; c++) {
+                const uint8_t *const q = column_at(x, panel_bytes, b, width, c) + 12 * width + 4 * width * g;
+                sums[c] = _mm512_dpbusd_epi32(sums[c], low, broadcast_int(q));
+                if (f == Q6_K || columns == 1)
+                    second[c] = _mm512_dpbusd_epi32(second[c], high, broadcast_int(q + 16 * width));
+                else
+                    sums[c] = _mm512_dpbusd_epi32(sums[c], high, broadcast_int(q + 16 * width));
+            }
+        }
+#pragma GCC unroll 12
+        for (uint32_t c = 0; c < columns; c++) {
+            const uint8_t *const column = column_at(x, panel_bytes, b, width, c);
+            __m512i sum = sums[c];
+            if (f == Q6_K) {
+                sum = _mm512_dpwssd_epi32(sum, zero_low, broadcast_int(column + 8 * width));
+                const __m512i other = _mm512_dpwssd_epi32(second[c], zero_high, broadcast_int(column + 8 * width));
+                sum = _mm512_add_epi32(_mm512_mullo_epi32(sum, v.subscale[0]), _mm512_mullo_epi32(other, v.subscale[1]));
+            } else {
+                if (columns == 1)
+                    sum = _mm512_add_epi32(sum, second[c]);
+                if (zero_point(f) != 0)
+                    sum = _mm512_dpwssd_epi32(sum, zero, broadcast_int(column + 8 * width));
+            }
+            const __m512 scale = _mm512_mul_ps(v.scale, broadcast_float(column));
+            results[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), results[c]);
+            if (has_minimum(f))
+                results[c] = _mm512_fmadd_ps(v.minimum, broadcast_float(column + 4 * width), results[c]);
+        }
+    }
+#pragma GCC unroll 12
+    for (uint32_t c = 0; c < columns; c++)
+        if (c < n_out)
+            _mm512_storeu_ps(out + c * out_stride, results[c]);
+}
+
+ALWAYS_INLINE void tile_all_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                                    uint32_t n_columns, float *out, size_t out_stride)
+{
+    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_COLUMN_BLOCK_BYTES;
+    const uint32_t most = f == Q6_K ? 8 : MOST_COLUMNS; /* Q6_K has twice the sums */
+    for (uint32_t c = 0, taken; c < n_columns; c += taken) {
+        const uint32_t left = n_columns - c;
+        const uint8_t *const panels = x + c / KERN_PANEL * panel_bytes;
+        float *const to = out + c * out_stride;
+        taken = most;
+        if (left > 8 && most == 12) {
+            tile_columns(f, tile, n_blocks, panels, 12, left, to, out_stride);
+        } else if (left > 4) {
+            tile_columns(f, tile, n_blocks, panels, 8, left, to, out_stride);
+            taken = 8;
+        } else {
+            tile_columns(f, tile, n_blocks, panels, 4, left, to, out_stride);
+            taken = 4;
+        }
+    }
+}
+
+/* ---- Q8_0 in place: rows as the checkpoint stores them, blocks of F16 scale and 32 bytes ---- */
+
+enum { ROW_BLOCK = 34 };
+
+typedef struct row_pointers {
+    const uint8_t *at[KERN_TILE_ROWS];
+} row_pointers;
+
+/* The rows of a tile; rows beyond the matrix repeat its last one. */
+ALWAYS_INLINE row_pointers tile_rows(const kern_matrix *weights, uint32_t tile)
+{
+    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
+    row_pointers rows;
+    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
+        const uint32_t row = tile * KERN_TILE_ROWS + r;
+        rows.at[r] = weights->data + (row < weights->n_rows ? row : weights->n_rows - 1) * row_bytes;
+    }
+    return rows;
+}
+
+ALWAYS_INLINE __m512 row_scales(const row_pointers *rows, size_t offset)
+{
+    __m128i low = _mm_setzero_si128(), high = _mm_setzero_si128();
+#define FIRN_SCALE(i)                                                        \
+    low = _mm_insert_epi16(low, kern_load16(rows->at[i] + offset), i);       \
+    high = _mm_insert_epi16(high, kern_load16(rows->at[i + 8] + offset), i);
+    FIRN_SCALE(0) FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3)
+    FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
+#undef FIRN_SCALE
+    return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
+}
+
+/* 32 bytes of two rows, one in each half. */
+ALWAYS_INLINE __m512i two_rows(const uint8_t *first, const uint8_t *second)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)first)),
+                              _mm256_loadu_si256((const __m256i *)second), 1);
+}
+
+/* Adds neighbours: each 128-bit part gets the sums of four registers' parts, in order. */
+ALWAYS_INLINE __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
+static void one_column_in_place(const kern_matrix *weights, uint32_t tile, const uint8_t *x, float *out)
+{
+    const row_pointers rows = tile_rows(weights, tile);
+    const __m512i flip = _mm512_set1_epi8((char)0x80);
+    const __m512i zero = _mm512_set1_epi16(-128);
+    __m512 result = _mm512_setzero_ps();
+    for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
+        const size_t offset = (size_t)b * ROW_BLOCK;
+        const uint8_t *const column = x + (size_t)b * KERN_COLUMN_BLOCK_BYTES;
+        const __m512i q = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(column + 12)));
+        __m512i sums[8];
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < 8; i++) { /* register i has rows i and i + 4, or from 4 on i + 4 and i + 8 */
+            const uint32_t r = i < 4 ? i : i + 4;
+            const __m512i w = two_rows(rows.at[r] + offset + 2, rows.at[r + 4] + offset + 2);
+            sums[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_xor_si512(w, flip), q);
+        }
+        const __m512i first = sum_four(sums[0], sums[1], sums[2], sums[3]);
+        const __m512i last = sum_four(sums[4], sums[5], sums[6], sums[7]);
+        __m512i sum = _mm512_add_epi32(_mm512_shuffle_i32x4(first, last, _MM_SHUFFLE(2, 0, 2, 0)),
+                                       _mm512_shuffle_i32x4(first, last, _MM_SHUFFLE(3, 1, 3, 1)));
+        sum = _mm512_dpwssd_epi32(sum, zero, broadcast_int(column + 8));
+        const __m512 scale = _mm512_mul_ps(row_scales(&rows, offset), broadcast_float(column));
+        result = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), result);
+    }
+    _mm512_storeu_ps(out, result);
+}
+
+/* Transposes an 8 x 8 matrix of dwords: row r of `rows` becomes column r. */
+ALWAYS_INLINE void transpose_eight(__m256i *v)
+{
+    __m256i t[8], u[8];
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        u[4 * i] = _mm256_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        u[4 * i + 1] = _mm256_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        u[4 * i + 2] = _mm256_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        u[4 * i + 3] = _mm256_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
+        v[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
+    }
+}
+
+static void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *scratch)
+{
+    const row_pointers rows = tile_rows(weights, tile);
+    const __m256i flip = _mm256_set1_epi8((char)0x80);
+    for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
+        const size_t offset = (size_t)b * ROW_BLOCK;
+        uint8_t *const to = scratch + (size_t)b * SCRATCH_BLOCK;
+        _mm512_storeu_ps(to, row_scales(&rows, offset));
+        for (uint32_t half = 0; half < 2; half++) {
+            __m256i v[8];
+            for (uint32_t r = 0; r < 8; r++)
+                v[r] = _mm256_xor_si256(
+                    _mm256_loadu_si256((const __m256i *)(rows.at[8 * half + r] + offset + 2)), flip);
+            transpose_eight(v);
+            for (uint32_t g = 0; g < 8; g++)
+                _mm256_storeu_si256((__m256i *)(to + 64 + 64 * g + 32 * half), v[g]);
+        }
+    }
+}
+
+/* ---- all types ---- */
+
+static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *x, uint32_t n_columns, bool alone,
+                         float *out, size_t out_stride, uint8_t *scratch)
+{
+    const uint8_t *const tile = weights->data + t * weights->tile_bytes;
+    const uint32_t n = weights->n_inputs / KERN_BLOCK;
+    switch (weights->type) {
+#define FIRN_FORM(name)                                                     \
+    case KERN_##name:                                                       \
+        if (alone)                                                          \
+            tile_columns(name, tile, n, x, 1, 1, out, out_stride);          \
+        else                                                                \
+            tile_all_columns(name, tile, n, x, n_columns, out, out_stride); \
+        break;
+        FIRN_FORM(Q4_0)
+        FIRN_FORM(Q4_1)
+        FIRN_FORM(Q5_0)
+        FIRN_FORM(Q5_1)
+        FIRN_FORM(Q4_K)
+        FIRN_FORM(Q5_K)
+        FIRN_FORM(Q6_K)
+#undef FIRN_FORM
+    default: /* KERN_Q8_0 */
+        if (alone) {
+            one_column_in_place(weights, t, x, out);
+        } else {
+            expand_tile(weights, t, scratch);
+            tile_all_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
+        }
+        break;
+    }
+}
+
+static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                   float *out, size_t out_stride, uint8_t *scratch)
+{
+    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
+    const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / MOST_COLUMNS * MOST_COLUMNS;
+    const uint32_t step = fitting < 4 * MOST_COLUMNS ? 4 * MOST_COLUMNS : fitting;
+    for (uint32_t c = 0; c < x->n_columns; c += step) {
+        const uint32_t left = x->n_columns - c;
+        for (uint32_t t = tile_begin; t < tile_end; t++)
+            tile_product(weights, t, x->panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
+                         out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride, scratch);
+    }
+}
+
+void kern_fill_matmul_avx512vnni(kern_table *table)
+{
+    table->matmul_quantised = matmul;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/x86/lanes_avx2.h"
+#include "kernels/ref/vector_body.h"
+
+void kern_fill_vector_avx2(kern_table *table)
+{
+    fill(table);
+}
