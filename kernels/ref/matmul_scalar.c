@@ -41,8 +41,9 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
     (void)scratch;
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
     for (uint32_t row = tile_begin * KERN_TILE_ROWS; row < tile_end * KERN_TILE_ROWS; row++) {
-        /* rows that pad the last tile repeat the last one, so that an in-place matrix is not read beyond its end */
-        const uint32_t real = row < weights->n_rows ? row : weights->n_rows - 1;
+        /* packed tiles are padded with zeros; in place, rows that pad the last tile repeat the matrix' last row */
+        const bool beyond = kern_type_in_place(weights->type) && row >= weights->n_rows;
+        const uint32_t real = beyond ? weights->n_rows - 1 : row;
         const uint8_t *const tile = weights->data + real / KERN_TILE_ROWS * weights->tile_bytes;
         for (uint32_t c = 0; c < x->n_columns; c++)
             out[c * out_stride + row] = 0.0f;

@@ -4,6 +4,7 @@
 #include "kernels/pack.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 
 enum { MOST_COLUMNS = 70 };
