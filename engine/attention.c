@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/attention.h"
+
+#include <math.h>
+#include <string.h>
+
+/* From this many chunks on, a step of few tokens shares the chunks of one head among the threads. */
+enum { CHUNKS_WORTH_SHARING = 4 };
+
+static const mod_hyperparameters *shape(const eng_attention *a)
+{
+    return a->session->model->hyperparameters;
+}
+
+static const kern_table *kernels(const eng_attention *a)
+{
+    return &a->session->model->context->kernels;
+}
+
+static uint32_t group_size(const eng_attention *a)
+{
+    return shape(a)->n_heads / shape(a)->n_kv_heads;
+}
+
+/* Of a key head's first position in the cache. */
+static size_t head_offset(const eng_attention *a, uint32_t kv_head)
+{
+    return ((size_t)a->index * shape(a)->n_kv_heads + kv_head) * a->session->head_elements;
+}
+
+/* ---- heads of one token ---- */
+
+static void make_head(const eng_attention *a, float *head, const float *bias, const float *norm, const float *angles)
+{
+    const mod_hyperparameters *const hp = shape(a);
+    const kern_table *const k = kernels(a);
+    if (bias != NULL)
+        k->add(head, bias, hp->head_dim);
+    if (norm != NULL)
+        k->rms_norm(head, norm, hp->norm_epsilon, hp->head_dim, head);
+    k->rotate(head, angles, hp->rope_dims / 2, hp->rope_pairs == MOD_ROPE_ADJACENT);
+}
+
+/* Key head `kv_head` of one column with its value, into the cache; and, if wanted, the query heads that look at it. */
+static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head, bool queries_wanted)
+{
+    const mod_hyperparameters *const hp = shape(a);
+    const kern_table *const k = kernels(a);
+    firn_session *const s = a->session;
+    const uint32_t d = hp->head_dim, group = group_size(a);
+    const size_t position = s->length + column;
+    const size_t kv_rows = (size_t)hp->n_kv_heads * d, tiles = KERN_TILE_ROWS;
+    const size_t key_start = ((size_t)hp->n_heads * d + tiles - 1) / tiles * tiles;
+    const size_t value_start = key_start + (kv_rows + tiles - 1) / tiles * tiles;
+    float *const row = s->qkv + column * s->qkv_stride;
+    const float *const angles = s->angles[a->layer->local] + (size_t)column * hp->rope_dims;
+    for (uint32_t h = kv_head * group; queries_wanted && h < (kv_head + 1) * group; h++) {
+        float *const query = row + (size_t)h * d;
+        make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm, angles);
+        k->scale(query, hp->attention_scale, d);
+    }
+    const size_t bias = (size_t)kv_head * d;
+    float *const key = row + key_start + bias, *const value = row + value_start + bias;
+    make_head(a, key, a->layer->k_bias != NULL ? a->layer->k_bias + bias : NULL, a->layer->k_norm, angles);
+    if (a->layer->v_bias != NULL)
+        k->add(value, a->layer->v_bias + bias, d);
+    const size_t head = head_offset(a, kv_head);
+    k->store_key(key, d, s->keys + head + position / KERN_LANES * KERN_LANES * d + position % KERN_LANES);
+    k->store_value(value, d, s->values + head + position * d);
+}
+
+/* ---- rows against chunks ---- */
+
+/* The positions that a column sees: [first, last]. */
+static void visible(const eng_attention *a, uint32_t column, size_t *first, size_t *last)
+{
+    const size_t window = a->layer->local ? shape(a)->sliding_window : 0;
+    *last = a->session->length + column;
+    *first = window != 0 && *last + 1 > window ? *last + 1 - window : 0;
+}
+
+typedef struct tile {
+    uint32_t kv_head;
+    uint32_t begin, end; /* of a->wanted */
+    float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS]; /* of each row: column-major, then query head */
+} tile;
+
+/* Copies the queries of a tile to scratch->queries, row after row. */
+static void collect_queries(const eng_attention *a, const tile *t, eng_scratch *scratch)
+{
+    const uint32_t group = group_size(a), d = shape(a)->head_dim;
+    for (uint32_t i = t->begin; i < t->end; i++)
+        memcpy(scratch->queries + (size_t)(i - t->begin) * group * d,
+               a->session->qkv + a->wanted[i] * a->session->qkv_stride + (size_t)t->kv_head * group * d,
+               (size_t)group * d * sizeof(float));
+}
+
+/*
+ * Computes chunk `chunk` for the rows of the tile that see any of it: rows [*row_begin, *row_end). Their results go to
+ * maximum, sum and out, which start with row *row_begin.
+ */
+static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, eng_scratch *scratch,
+                          uint32_t *row_begin, uint32_t *row_end, float *maximum, float *sum, float *out)
+{
+    const uint32_t group = group_size(a), d = shape(a)->head_dim;
+    const size_t chunk_begin = chunk * KERN_CHUNK, chunk_end = chunk_begin + KERN_CHUNK;
+    uint8_t begins[KERN_ATTENTION_ROWS], ends[KERN_ATTENTION_ROWS];
+    uint32_t n_rows = 0;
+    *row_begin = 0;
+    for (uint32_t i = t->begin; i < t->end; i++) {
+        size_t first, last;
+        visible(a, a->wanted[i], &first, &last);
+        if (last < chunk_begin || first >= chunk_end) {
+            if (n_rows == 0)
+                *row_begin += group;
+            continue;
+        }
+        for (uint32_t g = 0; g < group; g++, n_rows++) {
+            begins[n_rows] = (uint8_t)(first > chunk_begin ? first - chunk_begin : 0);
+            ends[n_rows] = (uint8_t)(last + 1 < chunk_end ? last + 1 - chunk_begin : KERN_CHUNK);
+        }
+    }
+    *row_end = *row_begin + n_rows;
+    if (n_rows == 0)
+        return;
+    const size_t head = head_offset(a, t->kv_head) + chunk_begin * d;
+    kernels(a)->attention_chunk(&(kern_attention){
+        .queries = scratch->queries + (size_t)*row_begin * d,
+        .query_stride = d,
+        .n_rows = n_rows,
+        .head_dim = d,
+        .keys = a->session->keys + head,
+        .values = a->session->values + head,
+        .begins = begins,
+        .ends = ends,
+        .maximum = maximum,
+        .sum = sum,
+        .out = out,
+        .scratch = scratch->attention,
+    });
+}
+
+static void clear_state(tile *t, uint32_t n_rows, float *out, uint32_t head_dim)
+{
+    for (uint32_t r = 0; r < n_rows; r++) {
+        t->maximum[r] = -INFINITY;
+        t->sum[r] = 0.0f;
+    }
+    memset(out, 0, (size_t)n_rows * head_dim * sizeof(float));
+}
+
+/* Where the result of query head `head` of wanted column i goes. */
+static float *attended_head(const eng_attention *a, uint32_t i, uint32_t head)
+{
+    return a->session->attended + ((size_t)i * shape(a)->n_heads + head) * shape(a)->head_dim;
+}
+
+/* A tile's rows over all their chunks, in order. */
+static void attend_tile(const eng_attention *a, uint32_t kv_head, uint32_t begin, uint32_t end, eng_scratch *scratch)
+{
+    const uint32_t group = group_size(a), d = shape(a)->head_dim;
+    tile t = {.kv_head = kv_head, .begin = begin, .end = end};
+    const uint32_t n_rows = (end - begin) * group;
+    size_t first, last, unused;
+    visible(a, a->wanted[begin], &first, &unused);
+    visible(a, a->wanted[end - 1], &unused, &last);
+    collect_queries(a, &t, scratch);
+    clear_state(&t, n_rows, scratch->state_out, d);
+    for (size_t chunk = first / KERN_CHUNK; chunk <= last / KERN_CHUNK; chunk++) {
+        float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS];
+        uint32_t row_begin, row_end;
+        compute_chunk(a, &t, chunk, scratch, &row_begin, &row_end, maximum, sum, scratch->chunk_out);
+        for (uint32_t r = row_begin; r < row_end; r++)
+            kernels(a)->attention_merge(&t.maximum[r], &t.sum[r], scratch->state_out + (size_t)r * d,
+                                        maximum[r - row_begin], sum[r - row_begin],
+                                        scratch->chunk_out + (size_t)(r - row_begin) * d, d);
+    }
+    for (uint32_t r = 0; r < n_rows; r++)
+        kernels(a)->attention_finish(scratch->state_out + (size_t)r * d, t.sum[r], d,
+                                     attended_head(a, begin + r / group, kv_head * group + r % group));
+}
+
+/* ---- a few rows over many chunks: chunks are shared, their results kept, and merged afterwards ---- */
+
+/* Of wanted column i, query head and chunk. */
+static size_t partial_index(const eng_attention *a, uint32_t i, uint32_t head, size_t chunk)
+{
+    const size_t n_chunks = (a->session->n_ctx + KERN_CHUNK - 1) / KERN_CHUNK;
+    return ((size_t)i * shape(a)->n_heads + head) * n_chunks + chunk;
+}
+
+static void attend_partial(const eng_attention *a, uint32_t i, uint32_t kv_head, size_t chunk, eng_scratch *scratch)
+{
+    const uint32_t group = group_size(a), d = shape(a)->head_dim;
+    const tile t = {.kv_head = kv_head, .begin = i, .end = i + 1};
+    float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS];
+    uint32_t row_begin, row_end;
+    collect_queries(a, &t, scratch);
+    compute_chunk(a, &t, chunk, scratch, &row_begin, &row_end, maximum, sum, scratch->chunk_out);
+    for (uint32_t r = row_begin; r < row_end; r++) {
+        const size_t partial = partial_index(a, i, kv_head * group + r, chunk);
+        a->session->partial_state[2 * partial] = maximum[r];
+        a->session->partial_state[2 * partial + 1] = sum[r];
+        memcpy(a->session->partial_out + partial * d, scratch->chunk_out + (size_t)r * d, d * sizeof(float));
+    }
+}
+
+static void merge_partials(const eng_attention *a, uint32_t i, uint32_t head, eng_scratch *scratch)
+{
+    const uint32_t d = shape(a)->head_dim;
+    tile state;
+    size_t first, last;
+    visible(a, a->wanted[i], &first, &last);
+    clear_state(&state, 1, scratch->state_out, d);
+    for (size_t chunk = first / KERN_CHUNK; chunk <= last / KERN_CHUNK; chunk++) {
+        const size_t partial = partial_index(a, i, head, chunk);
+        kernels(a)->attention_merge(state.maximum, state.sum, scratch->state_out,
+                                    a->session->partial_state[2 * partial],
+                                    a->session->partial_state[2 * partial + 1],
+                                    a->session->partial_out + partial * d, d);
+    }
+    kernels(a)->attention_finish(scratch->state_out, state.sum[0], d, attended_head(a, i, head));
+}
+
+static void attend_shared(const eng_attention *a, uint32_t thread, size_t first_chunk, size_t n_chunks)
+{
+    const mod_hyperparameters *const hp = shape(a);
+    base_pool *const pool = a->session->model->context->pool;
+    eng_scratch *const scratch = &a->session->scratch[thread];
+    const uint32_t chunks = (uint32_t)n_chunks, of_column = hp->n_kv_heads * chunks;
+    base_range range;
+    while (base_pool_claim(pool, a->n_wanted * of_column, &range)) {
+        for (uint32_t item = range.begin; item < range.end; item++) {
+            const uint32_t i = item / of_column;
+            const size_t chunk = first_chunk + item % chunks;
+            size_t first, last;
+            visible(a, a->wanted[i], &first, &last);
+            if (chunk >= first / KERN_CHUNK && chunk <= last / KERN_CHUNK)
+                attend_partial(a, i, item % of_column / chunks, chunk, scratch);
+        }
+    }
+    base_pool_barrier(pool, thread);
+    while (base_pool_claim(pool, a->n_wanted * hp->n_heads, &range))
+        for (uint32_t item = range.begin; item < range.end; item++)
+            merge_partials(a, item / hp->n_heads, item % hp->n_heads, scratch);
+    base_pool_barrier(pool, thread);
+}
+
+/* ---- the phase ---- */
+
+static bool is_wanted(const eng_attention *a, uint32_t column)
+{
+    if (a->n_wanted == a->n_columns)
+        return true;
+    for (uint32_t i = a->n_wanted; i > 0 && a->wanted[i - 1] >= column; i--)
+        if (a->wanted[i - 1] == column)
+            return true;
+    return false;
+}
+
+static void make_all_heads(const eng_attention *a, uint32_t thread)
+{
+    const uint32_t n_kv_heads = shape(a)->n_kv_heads;
+    base_pool *const pool = a->session->model->context->pool;
+    base_range range;
+    while (base_pool_claim(pool, a->n_columns * n_kv_heads, &range))
+        for (uint32_t item = range.begin; item < range.end; item++)
+            make_heads(a, item / n_kv_heads, item % n_kv_heads, is_wanted(a, item / n_kv_heads));
+    base_pool_barrier(pool, thread);
+}
+
+void eng_attend(const eng_attention *a, uint32_t thread)
+{
+    base_pool *const pool = a->session->model->context->pool;
+    eng_scratch *const scratch = &a->session->scratch[thread];
+    const uint32_t n_kv_heads = shape(a)->n_kv_heads;
+    base_range range;
+    size_t first = 0, last = 0, unused;
+    if (a->n_wanted > 0) {
+        visible(a, a->wanted[0], &first, &unused);
+        visible(a, a->wanted[a->n_wanted - 1], &unused, &last);
+    }
+    const size_t first_chunk = first / KERN_CHUNK, n_chunks = last / KERN_CHUNK + 1 - first_chunk;
+    const bool few = a->n_columns <= ENG_PRIVATE_COLUMNS;
+    if (a->n_columns == 1 && a->n_wanted == 1 && n_chunks < CHUNKS_WORTH_SHARING) {
+        /* one token, short text: a key head and all that looks at it is one piece of work */
+        while (base_pool_claim(pool, n_kv_heads, &range)) {
+            for (uint32_t h = range.begin; h < range.end; h++) {
+                make_heads(a, 0, h, true);
+                attend_tile(a, h, 0, 1, scratch);
+            }
+        }
+        base_pool_barrier(pool, thread);
+        return;
+    }
+    make_all_heads(a, thread);
+    if (a->n_wanted == 0)
+        return;
+    if (few && n_chunks >= CHUNKS_WORTH_SHARING) {
+        attend_shared(a, thread, first_chunk, n_chunks);
+        return;
+    }
+    /* tiles of as many columns as fit the kernel's rows; the last ones, which see most, go first */
+    const uint32_t columns = KERN_ATTENTION_ROWS / group_size(a);
+    const uint32_t n_tiles = (a->n_wanted + columns - 1) / columns;
+    while (base_pool_claim(pool, n_tiles * n_kv_heads, &range)) {
+        for (uint32_t item = range.begin; item < range.end; item++) {
+            const uint32_t begin = (n_tiles - 1 - item / n_kv_heads) * columns;
+            const uint32_t end = begin + columns < a->n_wanted ? begin + columns : a->n_wanted;
+            attend_tile(a, item % n_kv_heads, begin, end, scratch);
+        }
+    }
+    base_pool_barrier(pool, thread);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/forward.h"
+
+#include "engine/angles.h"
+#include "engine/attention.h"
+
+#include <string.h>
+
+/* One step, seen by all threads. */
+typedef struct step_state {
+    firn_session *session;
+    const int32_t *ids;
+    uint32_t n_columns, n_needed;
+    bool private_stream; /* each thread keeps the residual stream itself: no barrier where it is only read */
+    uint32_t head_first, head_count;
+    atomic_bool damaged; /* a logit was not finite */
+} step_state;
+
+/* The step as one thread sees it. */
+typedef struct view {
+    step_state *step;
+    firn_session *session;
+    const firn_model *model;
+    const mod_hyperparameters *hp;
+    const kern_table *kernels;
+    base_pool *pool;
+    eng_scratch *scratch;
+    uint32_t thread;
+    uint32_t n_columns;      /* those still alive: all, and after the last layer's keys the needed ones */
+    const uint32_t *sources; /* where the stream of column i is now; NULL: at i */
+    eng_stream stream;       /* own or shared */
+    uint8_t *attended_panels;
+} view;
+
+static size_t panel_stride(uint32_t n_columns, uint32_t n_inputs)
+{
+    return (size_t)(n_columns == 1 ? 1 : KERN_PANEL) * (n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
+}
+
+/* Quantises columns [begin, end) of x, which start a panel, where a matrix that reads panels follows. */
+static void quantise_columns(const view *v, const float *x, size_t stride, uint32_t n_inputs, uint32_t begin,
+                             uint32_t end, uint8_t *panels)
+{
+    const uint32_t width = v->n_columns == 1 ? 1 : KERN_PANEL;
+    if (n_inputs % KERN_BLOCK != 0)
+        return; /* no quantised type has such rows */
+    for (uint32_t c = begin; c < end; c += width)
+        v->kernels->quantise(x + c * stride, stride, end - c < width ? end - c : width, width, n_inputs / KERN_BLOCK,
+                             panels + c / width * panel_stride(v->n_columns, n_inputs));
+}
+
+/* Columns that this thread prepares: all of them for itself, or panel by panel for everyone. */
+static bool next_columns(const view *v, bool *done, base_range *range)
+{
+    if (v->step->private_stream) {
+        *range = (base_range){0, v->n_columns};
+        const bool more = !*done;
+        *done = true;
+        return more;
+    }
+    if (!base_pool_claim(v->pool, (v->n_columns + KERN_PANEL - 1) / KERN_PANEL, range))
+        return false;
+    range->begin *= KERN_PANEL;
+    range->end = range->end * KERN_PANEL < v->n_columns ? range->end * KERN_PANEL : v->n_columns;
+    return true;
+}
+
+static void prepared(const view *v)
+{
+    if (!v->step->private_stream)
+        base_pool_barrier(v->pool, v->thread);
+}
+
+/* ---- the residual stream between the blocks ---- */
+
+static void make_angles(const view *v, uint32_t begin, uint32_t end)
+{
+    const uint32_t n_pairs = v->hp->rope_dims / 2;
+    const int n_kinds = v->hp->sliding_window != 0 ? 2 : 1;
+    for (int local = 0; local < n_kinds; local++)
+        for (uint32_t c = begin; c < end; c++)
+            eng_rope_angles(v->session->length + c, v->model->frequencies[local], n_pairs,
+                            v->session->angles[local] + (size_t)c * v->hp->rope_dims);
+}
+
+/* The tokens' embeddings, normalised for the first layer. Angles are ready after the next barrier. */
+static void begin_stream(const view *v)
+{
+    const uint32_t n_embd = v->hp->n_embd;
+    if (v->step->private_stream && v->thread == 0)
+        make_angles(v, 0, v->n_columns);
+    base_range range;
+    for (bool done = false; next_columns(v, &done, &range);) {
+        for (uint32_t c = range.begin; c < range.end; c++) {
+            float *const x = v->stream.x + (size_t)c * n_embd;
+            eng_embed(v->model, v->step->ids[c], x);
+            v->kernels->rms_norm(x, v->model->layers[0].attention_norm, v->hp->norm_epsilon, n_embd,
+                                 v->stream.normed + (size_t)c * n_embd);
+        }
+        if (!v->step->private_stream)
+            make_angles(v, range.begin, range.end);
+        quantise_columns(v, v->stream.normed, n_embd, n_embd, range.begin, range.end, v->stream.panels);
+    }
+    prepared(v);
+}
+
+/* x_to = x_from + the block's output of column c, with its bias and norm where the family has them. */
+static void add_block(const view *v, uint32_t c, const float *bias, const float *post_norm, float *to)
+{
+    const uint32_t n_embd = v->hp->n_embd;
+    const float *const from = v->stream.x + (size_t)(v->sources != NULL ? v->sources[c] : c) * n_embd;
+    const float *block = v->session->block_out + c * v->session->embd_stride;
+    if (bias != NULL || post_norm != NULL) {
+        memcpy(v->scratch->block, block, n_embd * sizeof(float));
+        if (bias != NULL)
+            v->kernels->add(v->scratch->block, bias, n_embd);
+        if (post_norm != NULL)
+            v->kernels->rms_norm(v->scratch->block, post_norm, v->hp->norm_epsilon, n_embd, v->scratch->block);
+        block = v->scratch->block;
+    }
+    if (to != from)
+        memmove(to, from, n_embd * sizeof(float));
+    v->kernels->add(to, block, n_embd);
+}
+
+/* Adds a block's output to the stream and normalises it for the next matmul. */
+static void advance_stream(view *v, const float *bias, const float *post_norm, const float *next_norm)
+{
+    const uint32_t n_embd = v->hp->n_embd;
+    /* where columns move, the shared stream goes to another buffer: others may still read what one would overwrite */
+    float *const to = v->sources != NULL && !v->step->private_stream ? v->session->needed_x : v->stream.x;
+    base_range range;
+    for (bool done = false; next_columns(v, &done, &range);) {
+        for (uint32_t c = range.begin; c < range.end; c++) {
+            float *const x = to + (size_t)c * n_embd;
+            add_block(v, c, bias, post_norm, x);
+            v->kernels->rms_norm(x, next_norm, v->hp->norm_epsilon, n_embd, v->stream.normed + (size_t)c * n_embd);
+        }
+        quantise_columns(v, v->stream.normed, n_embd, n_embd, range.begin, range.end, v->stream.panels);
+    }
+    v->stream.x = to;
+    v->sources = NULL;
+    prepared(v);
+}
+
+/* ---- matmuls ---- */
+
+typedef struct product {
+    const kern_matrix *matrix;
+    float *out;
+} product;
+
+/* Several matrices with one input: their tiles are claimed as if they were one. Ends with a barrier. */
+static void multiply(const view *v, const product *products, int n_products, const kern_activations *x,
+                     size_t out_stride)
+{
+    uint32_t total = 0;
+    for (int i = 0; i < n_products; i++)
+        total += kern_tiles(products[i].matrix);
+    base_range range;
+    while (base_pool_claim(v->pool, total, &range)) {
+        uint32_t first = 0;
+        for (int i = 0; i < n_products; i++) {
+            const uint32_t n = kern_tiles(products[i].matrix);
+            const uint32_t begin = range.begin > first ? range.begin - first : 0;
+            const uint32_t end = range.end < first + n ? range.end > first ? range.end - first : 0 : n;
+            if (begin < end)
+                kern_matmul(v->kernels, products[i].matrix, begin, end, x, products[i].out, out_stride,
+                            v->scratch->matmul);
+            first += n;
+        }
+    }
+    base_pool_barrier(v->pool, v->thread);
+}
+
+static kern_activations stream_activations(const view *v)
+{
+    return (kern_activations){v->stream.normed, v->hp->n_embd, v->stream.panels, v->n_columns};
+}
+
+static void project_qkv(const view *v, const eng_layer *layer)
+{
+    const size_t key_start = (size_t)kern_tiles(&layer->q) * KERN_TILE_ROWS;
+    const size_t value_start = key_start + (size_t)kern_tiles(&layer->k) * KERN_TILE_ROWS;
+    const product products[] = {
+        {&layer->q, v->session->qkv},
+        {&layer->k, v->session->qkv + key_start},
+        {&layer->v, v->session->qkv + value_start},
+    };
+    const kern_activations x = stream_activations(v);
+    multiply(v, products, 3, &x, v->session->qkv_stride);
+}
+
+static void project_attended(const view *v, const eng_layer *layer)
+{
+    const uint32_t n_attended = v->hp->n_heads * v->hp->head_dim;
+    base_range range;
+    for (bool done = false; next_columns(v, &done, &range);)
+        quantise_columns(v, v->session->attended, n_attended, n_attended, range.begin, range.end, v->attended_panels);
+    prepared(v);
+    const kern_activations x = {v->session->attended, n_attended, v->attended_panels, v->n_columns};
+    multiply(v, &(product){&layer->attention_output, v->session->block_out}, 1, &x, v->session->embd_stride);
+}
+
+/* Rows of a matrix from tile `first` on, as a matrix of its own. */
+static kern_matrix from_tile(const kern_matrix *matrix, uint32_t first)
+{
+    kern_matrix rest = *matrix;
+    rest.data += first * matrix->tile_bytes;
+    rest.n_rows -= first * KERN_TILE_ROWS;
+    return rest;
+}
+
+/* ENG_FFN_ROWS inner rows of all columns: gate and up, their product, and what the down matrix reads of it. */
+static void make_inner_rows(const view *v, const eng_layer *layer, uint32_t unit, const kern_activations *x)
+{
+    const uint32_t first = unit * ENG_FFN_ROWS, tile = first / KERN_TILE_ROWS;
+    const uint32_t n_rows = v->hp->n_ff - first < ENG_FFN_ROWS ? v->hp->n_ff - first : ENG_FFN_ROWS;
+    const uint32_t n_tiles = (n_rows + KERN_TILE_ROWS - 1) / KERN_TILE_ROWS;
+    const kern_matrix gate = from_tile(&layer->gate, tile), up = from_tile(&layer->up, tile);
+    float *const g = v->scratch->gate, *const u = v->scratch->up;
+    kern_matmul(v->kernels, &gate, 0, n_tiles, x, g, ENG_FFN_ROWS, v->scratch->matmul);
+    kern_matmul(v->kernels, &up, 0, n_tiles, x, u, ENG_FFN_ROWS, v->scratch->matmul);
+    const kern_activation activation = v->hp->activation == MOD_SILU ? KERN_SILU : KERN_GELU_TANH;
+    if (!kern_type_reads_panels(layer->down.type)) {
+        for (uint32_t c = 0; c < v->n_columns; c++)
+            v->kernels->activate(activation, g + c * ENG_FFN_ROWS, u + c * ENG_FFN_ROWS, n_rows,
+                                 v->session->inner + c * v->session->ff_stride + first);
+        return;
+    }
+    v->kernels->activate(activation, g, u, v->n_columns * ENG_FFN_ROWS, g);
+    const uint32_t width = v->n_columns == 1 ? 1 : KERN_PANEL;
+    for (uint32_t c = 0; c < v->n_columns; c += width)
+        v->kernels->quantise(g + c * ENG_FFN_ROWS, ENG_FFN_ROWS, v->n_columns - c < width ? v->n_columns - c : width,
+                             width, 1,
+                             v->session->inner_panels + c / width * panel_stride(v->n_columns, v->hp->n_ff) +
+                                 (size_t)unit * width * KERN_COLUMN_BLOCK_BYTES);
+}
+
+static void feed_forward(const view *v, const eng_layer *layer)
+{
+    const kern_activations x = stream_activations(v);
+    base_range range;
+    while (base_pool_claim(v->pool, (v->hp->n_ff + ENG_FFN_ROWS - 1) / ENG_FFN_ROWS, &range))
+        for (uint32_t unit = range.begin; unit < range.end; unit++)
+            make_inner_rows(v, layer, unit, &x);
+    base_pool_barrier(v->pool, v->thread);
+    const kern_activations inner = {v->session->inner, v->session->ff_stride, v->session->inner_panels, v->n_columns};
+    multiply(v, &(product){&layer->down, v->session->block_out}, 1, &inner, v->session->embd_stride);
+}
+
+/* ---- logits ---- */
+
+/* The needed columns, normalised, in session->needed_x. */
+static void finish_stream(const view *v, const float *post_norm)
+{
+    base_range range;
+    while (base_pool_claim(v->pool, v->n_columns, &range)) {
+        for (uint32_t c = range.begin; c < range.end; c++) {
+            float *const x = v->session->needed_x + (size_t)c * v->hp->n_embd;
+            add_block(v, c, NULL, post_norm, x);
+            v->kernels->rms_norm(x, v->model->output_norm, v->hp->norm_epsilon, v->hp->n_embd, x);
+        }
+    }
+    base_pool_barrier(v->pool, v->thread);
+}
+
+static void compute_logits(view *v)
+{
+    const kern_matrix *const head = &v->model->output;
+    const uint32_t n_embd = v->hp->n_embd;
+    const float *const x = v->session->needed_x + (size_t)v->step->head_first * n_embd;
+    v->n_columns = v->step->head_count;
+    quantise_columns(v, x, n_embd, n_embd, 0, v->n_columns, v->scratch->own.panels);
+    const kern_activations activations = {x, n_embd, v->scratch->own.panels, v->n_columns};
+    base_range range;
+    while (base_pool_claim(v->pool, kern_tiles(head), &range)) {
+        kern_matmul(v->kernels, head, range.begin, range.end, &activations, v->session->logits,
+                    v->session->vocab_stride, v->scratch->matmul);
+        const uint32_t first = range.begin * KERN_TILE_ROWS, last = range.end * KERN_TILE_ROWS;
+        const uint32_t n_rows = (last < head->n_rows ? last : head->n_rows) - first;
+        for (uint32_t c = 0; c < v->n_columns; c++) {
+            float *const logits = v->session->logits + c * v->session->vocab_stride + first;
+            if (v->hp->logit_softcap != 0.0f)
+                v->kernels->softcap(logits, v->hp->logit_softcap, n_rows);
+            if (!v->kernels->all_finite(logits, n_rows))
+                atomic_store_explicit(&v->step->damaged, true, memory_order_relaxed);
+        }
+    }
+}
+
+/* ---- the step ---- */
+
+static view make_view(step_state *step, uint32_t thread)
+{
+    firn_session *const session = step->session;
+    const firn_model *const model = session->model;
+    eng_scratch *const scratch = &session->scratch[thread];
+    return (view){
+        .step = step,
+        .session = session,
+        .model = model,
+        .hp = model->hyperparameters,
+        .kernels = &model->context->kernels,
+        .pool = model->context->pool,
+        .scratch = scratch,
+        .thread = thread,
+        .n_columns = step->n_columns,
+        .stream = step->private_stream ? scratch->own : session->shared,
+        .attended_panels = step->private_stream ? scratch->wide_panels : session->attended_panels,
+    };
+}
+
+static void run_step(void *argument, uint32_t thread)
+{
+    view v = make_view(argument, thread);
+    const step_state *const step = v.step;
+    const uint32_t n_layers = v.hp->n_layers;
+    begin_stream(&v);
+    for (uint32_t i = 0; i < n_layers; i++) {
+        const eng_layer *const layer = &v.model->layers[i];
+        const bool last = i + 1 == n_layers;
+        project_qkv(&v, layer);
+        eng_attend(&(eng_attention){v.session, layer, i, step->n_columns, last ? v.session->needed : v.session->all,
+                                    last ? step->n_needed : step->n_columns}, thread);
+        if (last) { /* from here on only what leads to a logit */
+            if (step->n_needed == 0)
+                return;
+            v.n_columns = step->n_needed;
+            v.sources = v.session->needed;
+        }
+        project_attended(&v, layer);
+        advance_stream(&v, layer->attention_output_bias, layer->attention_post_norm, layer->ffn_norm);
+        feed_forward(&v, layer);
+        if (last)
+            finish_stream(&v, layer->ffn_post_norm);
+        else
+            advance_stream(&v, NULL, layer->ffn_post_norm, v.model->layers[i + 1].attention_norm);
+    }
+    compute_logits(&v);
+}
+
+static void run_head(void *argument, uint32_t thread)
+{
+    view v = make_view(argument, thread);
+    compute_logits(&v);
+}
+
+bool eng_forward(firn_session *session, const int32_t *ids, uint32_t n_columns, uint32_t n_needed)
+{
+    step_state step = {
+        .session = session,
+        .ids = ids,
+        .n_columns = n_columns,
+        .n_needed = n_needed,
+        .private_stream = n_columns <= ENG_PRIVATE_COLUMNS,
+        .head_count = n_needed < ENG_HEAD_COLUMNS ? n_needed : ENG_HEAD_COLUMNS,
+    };
+    base_pool_run(session->model->context->pool, run_step, &step);
+    return !atomic_load(&step.damaged);
+}
+
+bool eng_forward_head(firn_session *session, uint32_t first, uint32_t count, uint32_t n_needed)
+{
+    step_state step = {.session = session, .n_columns = n_needed, .head_first = first, .head_count = count};
+    base_pool_run(session->model->context->pool, run_head, &step);
+    return !atomic_load(&step.damaged);
+}

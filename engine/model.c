@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model.h"
+
+#include "base/checked.h"
+#include "engine/angles.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- matrices: in place, or packed into the arena ---- */
+
+typedef struct packing {
+    kern_matrix *matrix;
+    const mod_tensor *tensor;
+    size_t offset; /* in the arena */
+} packing;
+
+typedef struct packing_plan {
+    firn_model *model;
+    packing *jobs; /* [n_jobs] */
+    uint32_t n_jobs, capacity;
+    uint64_t bytes;
+} packing_plan;
+
+/* A job takes at most this many matrices a layer, and two more. */
+enum { MATRICES_OF_A_LAYER = 7 };
+
+static firn_status add_matrix(packing_plan *plan, const mod_tensor *tensor, kern_matrix *matrix, firn_error *error)
+{
+    if (!kern_type_has_matmul(tensor->type))
+        return base_fail(error, FIRN_ERROR_UNSUPPORTED, tensor->offset,
+                         "tensor '%.*s': weights of type %s are not supported", (int)tensor->name.length,
+                         tensor->name.data, kern_type_find(tensor->type)->name);
+    if (tensor->dims[0] > UINT32_MAX || tensor->dims[1] > UINT32_MAX - KERN_TILE_ROWS)
+        return base_fail(error, FIRN_ERROR_LIMIT, tensor->offset,
+                         "tensor '%.*s': %" PRIu64 " x %" PRIu64 " is more than 2^32 rows or inputs",
+                         (int)tensor->name.length, tensor->name.data, tensor->dims[0], tensor->dims[1]);
+    const uint32_t n_inputs = (uint32_t)tensor->dims[0];
+    *matrix = (kern_matrix){tensor->type, (uint32_t)tensor->dims[1], n_inputs, tensor->data,
+                            kern_tile_bytes(tensor->type, n_inputs)};
+    if (kern_type_in_place(tensor->type))
+        return FIRN_OK;
+    plan->jobs[plan->n_jobs++] = (packing){matrix, tensor, plan->bytes};
+    uint64_t bytes;
+    if (!base_multiply_u64(kern_tiles(matrix), matrix->tile_bytes, &bytes) ||
+        !base_add_u64(plan->bytes, bytes, &plan->bytes) ||
+        !base_align_u64(plan->bytes, KERN_ALIGNMENT, &plan->bytes))
+        return base_fail(error, FIRN_ERROR_LIMIT, tensor->offset, "the packed parameters are too large to count");
+    return FIRN_OK;
+}
+
+/* On all threads: matrix after matrix, so that the pages of each original can go before the next is read. */
+static void pack_all(void *argument, uint32_t thread)
+{
+    const packing_plan *const plan = argument;
+    base_pool *const pool = plan->model->context->pool;
+    for (uint32_t j = 0; j < plan->n_jobs; j++) {
+        const packing *const job = &plan->jobs[j];
+        const kern_matrix *const matrix = job->matrix;
+        uint8_t *const to = plan->model->arena + job->offset;
+        base_range range;
+        while (base_pool_claim(pool, kern_tiles(matrix), &range))
+            for (uint32_t t = range.begin; t < range.end; t++)
+                kern_pack_tile(matrix->type, job->tensor->data, matrix->n_rows, matrix->n_inputs, t,
+                               to + t * matrix->tile_bytes);
+        base_pool_barrier(pool, thread);
+        if (thread == 0)
+            mod_checkpoint_release_pages(plan->model->checkpoint, job->tensor);
+    }
+}
+
+static firn_status pack_and_seal(packing_plan *plan, firn_error *error)
+{
+    firn_model *const model = plan->model;
+    if (plan->bytes == 0)
+        return FIRN_OK;
+    void *const arena =
+        plan->bytes > SIZE_MAX ? MAP_FAILED
+                                 : mmap(NULL, (size_t)plan->bytes, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (arena == MAP_FAILED)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %" PRIu64 " bytes of packed parameters",
+                         plan->bytes);
+    model->arena = arena;
+    model->arena_bytes = (size_t)plan->bytes;
+    base_pool_run(model->context->pool, pack_all, plan);
+    for (uint32_t j = 0; j < plan->n_jobs; j++)
+        plan->jobs[j].matrix->data = model->arena + plan->jobs[j].offset;
+    if (mprotect(arena, model->arena_bytes, PROT_READ) != 0)
+        return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "the packed parameters could not be made read-only");
+    return FIRN_OK;
+}
+
+/* ---- binding ---- */
+
+static const float *layer_vector(const firn_model *model, uint32_t layer, mod_layer_role role)
+{
+    const mod_tensor *const tensor = mod_checkpoint_layer(model->checkpoint, layer, role);
+    return tensor != NULL ? tensor->data : NULL;
+}
+
+static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *error)
+{
+    const firn_model *const model = plan->model;
+    const mod_hyperparameters *const hp = model->hyperparameters;
+    eng_layer *const layer = &model->layers[index];
+    const struct {
+        mod_layer_role role;
+        kern_matrix *matrix;
+    } matrices[MATRICES_OF_A_LAYER] = {
+        {MOD_ATTENTION_Q, &layer->q},   {MOD_ATTENTION_K, &layer->k}, {MOD_ATTENTION_V, &layer->v},
+        {MOD_ATTENTION_OUTPUT, &layer->attention_output},
+        {MOD_FFN_GATE, &layer->gate},   {MOD_FFN_UP, &layer->up},     {MOD_FFN_DOWN, &layer->down},
+    };
+    for (int i = 0; i < MATRICES_OF_A_LAYER; i++) {
+        const firn_status status = add_matrix(
+            plan, mod_checkpoint_layer(model->checkpoint, index, matrices[i].role), matrices[i].matrix, error);
+        if (status != FIRN_OK)
+            return status;
+    }
+    layer->attention_norm = layer_vector(model, index, MOD_ATTENTION_NORM);
+    layer->ffn_norm = layer_vector(model, index, MOD_FFN_NORM);
+    layer->q_bias = layer_vector(model, index, MOD_ATTENTION_Q_BIAS);
+    layer->k_bias = layer_vector(model, index, MOD_ATTENTION_K_BIAS);
+    layer->v_bias = layer_vector(model, index, MOD_ATTENTION_V_BIAS);
+    layer->attention_output_bias = layer_vector(model, index, MOD_ATTENTION_OUTPUT_BIAS);
+    layer->q_norm = layer_vector(model, index, MOD_ATTENTION_Q_NORM);
+    layer->k_norm = layer_vector(model, index, MOD_ATTENTION_K_NORM);
+    layer->attention_post_norm = layer_vector(model, index, MOD_ATTENTION_POST_NORM);
+    layer->ffn_post_norm = layer_vector(model, index, MOD_FFN_POST_NORM);
+    const uint32_t pattern = hp->sliding_window_pattern;
+    layer->local = hp->sliding_window != 0 && pattern != 0 && (index + 1) % pattern != 0;
+    return FIRN_OK;
+}
+
+static firn_status bind_parameters(firn_model *model, firn_error *error)
+{
+    const mod_hyperparameters *const hp = model->hyperparameters;
+    packing_plan plan = {.model = model};
+    plan.jobs = calloc((size_t)hp->n_layers * MATRICES_OF_A_LAYER + 2, sizeof *plan.jobs);
+    model->layers = calloc(hp->n_layers, sizeof *model->layers);
+    firn_status status = FIRN_OK;
+    if (plan.jobs == NULL || model->layers == NULL) {
+        status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u layers", hp->n_layers);
+        goto done;
+    }
+    const mod_tensor *const embedding = mod_checkpoint_global(model->checkpoint, MOD_TOKEN_EMBEDDING);
+    const mod_tensor *const output = mod_checkpoint_global(model->checkpoint, MOD_OUTPUT);
+    status = add_matrix(&plan, output != NULL ? output : embedding, &model->output, error);
+    for (uint32_t i = 0; status == FIRN_OK && i < hp->n_layers; i++)
+        status = bind_layer(&plan, i, error);
+    if (status == FIRN_OK)
+        status = pack_and_seal(&plan, error);
+    if (status != FIRN_OK)
+        goto done;
+    if (output != NULL) {
+        model->embedding = embedding;
+        if (!kern_type_has_matmul(embedding->type))
+            status = base_fail(error, FIRN_ERROR_UNSUPPORTED, embedding->offset,
+                               "tensor 'token_embd.weight': weights of type %s are not supported",
+                               kern_type_find(embedding->type)->name);
+    }
+    model->output_norm = mod_checkpoint_global(model->checkpoint, MOD_OUTPUT_NORM)->data;
+done:
+    free(plan.jobs);
+    return status;
+}
+
+static firn_status make_frequencies(firn_model *model, firn_error *error)
+{
+    const mod_hyperparameters *const hp = model->hyperparameters;
+    const mod_tensor *const factors = mod_checkpoint_global(model->checkpoint, MOD_ROPE_FACTORS);
+    for (int local = 0; local < 2; local++) {
+        model->frequencies[local] = calloc(hp->rope_dims / 2 + 1, sizeof *model->frequencies[local]);
+        if (model->frequencies[local] == NULL)
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for rope frequencies");
+        eng_rope_frequencies(local ? hp->rope_base_local : hp->rope_base, local ? 1.0 : hp->rope_scale, hp->rope_dims,
+                             factors != NULL && !local ? factors->data : NULL, model->frequencies[local]);
+    }
+    return FIRN_OK;
+}
+
+static firn_status make_tokenizer(firn_model *model, firn_error *error)
+{
+    const mod_vocabulary *const v = mod_checkpoint_vocabulary(model->checkpoint);
+    tok_config config = {
+        .pre = v->pre, .tokens = v->tokens, .scores = v->scores, .types = v->types, .n_tokens = v->n_tokens,
+        .merges = v->merges, .n_merges = v->n_merges, .bos = v->bos, .eos = v->eos, .eot = v->eot,
+        .unknown = v->unknown, .padding = v->padding, .add_bos = v->add_bos, .add_eos = v->add_eos,
+        .add_space_prefix = v->add_space_prefix,
+    };
+    if (base_slice_is(v->model, "gpt2"))
+        config.kind = TOK_BYTE_BPE;
+    else if (base_slice_is(v->model, "llama"))
+        config.kind = TOK_SENTENCE_BPE;
+    else
+        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+                         "tokenizer.ggml.model '%.*s' is not supported; known: gpt2, llama", (int)v->model.length,
+                         v->model.data);
+    return tok_create(&config, &model->tokenizer, error);
+}
+
+static char *copy_text(base_slice text)
+{
+    char *const copy = malloc(text.length + 1);
+    if (copy != NULL) {
+        memcpy(copy, text.data, text.length);
+        copy[text.length] = '\0';
+    }
+    return copy;
+}
+
+/* What the kernels ask of a model's shape beyond what makes a checkpoint valid. */
+static firn_status check_shape(const mod_hyperparameters *hp, firn_error *error)
+{
+    if (hp->head_dim % KERN_LANES != 0)
+        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+                         "a head of %u elements is not supported: it has to be a multiple of %d", hp->head_dim,
+                         KERN_LANES);
+    if (hp->n_heads / hp->n_kv_heads > KERN_ATTENTION_ROWS)
+        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+                         "%u query heads for each key head are not supported: at most %d", hp->n_heads / hp->n_kv_heads,
+                         KERN_ATTENTION_ROWS);
+    return FIRN_OK;
+}
+
+firn_model_options firn_model_options_default(void)
+{
+    return (firn_model_options){.size = sizeof(firn_model_options)};
+}
+
+firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options, firn_model **out,
+                            firn_error *error)
+{
+    *out = NULL;
+    const firn_model_options chosen = options != NULL ? *options : firn_model_options_default();
+    firn_model *const model = calloc(1, sizeof *model);
+    if (model == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a model");
+    atomic_init(&model->references, 1);
+    model->context = context;
+    eng_context_retain(context);
+    const mod_open_options opening = {.check_tensors = chosen.check_tensors};
+    firn_status status = mod_checkpoint_open(path, &opening, &model->checkpoint, error);
+    if (status == FIRN_OK) {
+        model->hyperparameters = mod_checkpoint_hyperparameters(model->checkpoint);
+        model->architecture = copy_text(model->hyperparameters->architecture);
+        model->name = copy_text(model->hyperparameters->name);
+        if (model->architecture == NULL || model->name == NULL)
+            status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a model's name");
+    }
+    if (status == FIRN_OK)
+        status = check_shape(model->hyperparameters, error);
+    if (status == FIRN_OK)
+        status = make_tokenizer(model, error);
+    if (status == FIRN_OK)
+        status = make_frequencies(model, error);
+    if (status == FIRN_OK)
+        status = bind_parameters(model, error);
+    if (status == FIRN_OK) /* the file may have shrunk while it was read */
+        status = mod_checkpoint_recheck(model->checkpoint, error);
+    if (status != FIRN_OK) {
+        firn_model_release(model);
+        return status;
+    }
+    *out = model;
+    return FIRN_OK;
+}
+
+void eng_model_retain(firn_model *model)
+{
+    atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);
+}
+
+void firn_model_release(firn_model *model)
+{
+    if (model == NULL || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (model->arena != NULL)
+        munmap(model->arena, model->arena_bytes);
+    free(model->frequencies[0]);
+    free(model->frequencies[1]);
+    free(model->layers);
+    free(model->architecture);
+    free(model->name);
+    tok_destroy(model->tokenizer);
+    mod_checkpoint_close(model->checkpoint);
+    firn_context_release(model->context);
+    free(model);
+}
+
+void eng_embed(const firn_model *model, int32_t id, float *out)
+{
+    const mod_hyperparameters *const hp = model->hyperparameters;
+    if (model->embedding == NULL) {
+        kern_unpack_row(&model->output, (uint32_t)id, out);
+    } else {
+        const size_t row_bytes = kern_tile_bytes(model->embedding->type, hp->n_embd) / KERN_TILE_ROWS;
+        kern_dequantise(model->embedding->type, (const uint8_t *)model->embedding->data + (uint32_t)id * row_bytes,
+                        hp->n_embd, out);
+    }
+    if (hp->embedding_scale != 1.0f)
+        model->context->kernels.scale(out, hp->embedding_scale, hp->n_embd);
+}
+
+firn_model_info firn_model_describe(const firn_model *model)
+{
+    const mod_hyperparameters *const hp = model->hyperparameters;
+    return (firn_model_info){
+        .architecture = model->architecture,
+        .name = model->name,
+        .n_parameters = hp->n_parameters,
+        .tensor_bytes = hp->tensor_bytes,
+        .packed_bytes = model->arena_bytes,
+        .n_layers = hp->n_layers,
+        .n_embd = hp->n_embd,
+        .n_heads = hp->n_heads,
+        .n_kv_heads = hp->n_kv_heads,
+        .n_vocab = hp->n_vocab,
+        .n_ctx_train = hp->n_ctx_train,
+    };
+}
+
+static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, uint64_t count)
+{
+    uint64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + i, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    for (; i < count; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+uint64_t firn_model_hash(const firn_model *model)
+{
+    uint64_t hash = hash_bytes(0, model->arena, model->arena_bytes);
+    for (uint64_t i = 0; i < mod_checkpoint_tensor_count(model->checkpoint); i++) {
+        const mod_tensor *const tensor = mod_checkpoint_tensor(model->checkpoint, i);
+        hash = hash_bytes(hash, tensor->data, tensor->bytes);
+    }
+    return hash;
+}

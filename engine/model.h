@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model as the engine runs it: the checkpoint's hyperparameters and vocabulary, and its parameters in kernel layout.
+ * Everything here is frozen once firn_model_open returns: matrices point into the checkpoint's read-only map or into an
+ * arena that is sealed (PROT_READ).
+ */
+#ifndef FIRN_ENGINE_MODEL_H
+#define FIRN_ENGINE_MODEL_H
+
+#include "engine/context.h"
+#include "kernels/pack.h"
+#include "models/checkpoint.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct eng_layer {
+    kern_matrix q, k, v, attention_output; /* [n_heads * head_dim], [n_kv_heads * head_dim] x 2, [n_embd] rows */
+    kern_matrix gate, up, down;            /* [n_ff] x 2, [n_embd] rows */
+    const float *attention_norm, *ffn_norm; /* [n_embd] */
+    const float *q_bias, *k_bias, *v_bias, *attention_output_bias; /* or NULL, and so below */
+    const float *q_norm, *k_norm;                  /* [head_dim]: each head on its own */
+    const float *attention_post_norm, *ffn_post_norm; /* [n_embd]: of a block's output, before it is added */
+    bool local; /* sees a sliding window only */
+} eng_layer;
+
+struct firn_model {
+    atomic_uint references;
+    firn_context *context;
+    mod_checkpoint *checkpoint;
+    const mod_hyperparameters *hyperparameters; /* of the checkpoint */
+    tok_tokenizer *tokenizer;
+    char *architecture, *name;
+    eng_layer *layers;      /* [n_layers] */
+    kern_matrix output;     /* [n_vocab] rows: the head */
+    const mod_tensor *embedding; /* looked up as it is in the file; NULL where the head's rows serve (tied) */
+    const float *output_norm;
+    double *frequencies[2]; /* [rope_dims / 2] of global layers, of local ones */
+    uint8_t *arena;         /* packed parameters, sealed */
+    size_t arena_bytes;
+};
+
+void eng_model_retain(firn_model *model);
+
+/* The embedding of a token [n_embd], scaled as the family wants it. `id` is below n_vocab. */
+void eng_embed(const firn_model *model, int32_t id, float *out);
+
+#endif
