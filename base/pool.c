@@ -16,13 +16,13 @@
 
 enum {
     CACHE_LINE = 64,
-    SPINS_BEFORE_YIELD = 2000,  /* pauses: some 20 to 60 microseconds */
+    SPINS_BEFORE_YIELD = 2000, /* pauses: some 20 to 60 microseconds */
     YIELDS_BEFORE_SLEEP = 200,
 };
 
 struct base_pool {
     /* each on its own cache line: they are written by different threads at different times */
-    _Alignas(CACHE_LINE) atomic_uint epoch; /* counts the tasks that were started */
+    _Alignas(CACHE_LINE) atomic_uint epoch;   /* counts the tasks that were started */
     _Alignas(CACHE_LINE) atomic_uint arrived; /* threads that have come to the barrier of this round */
     _Alignas(CACHE_LINE) atomic_uint round;   /* counts the barriers that were passed */
     _Alignas(CACHE_LINE) atomic_uint claimed; /* pieces given out in this round */
@@ -37,7 +37,7 @@ struct base_pool {
         base_pool *pool;
         pthread_t thread;
         uint32_t index;
-    } *workers; /* [n_threads - 1] */
+    } * workers; /* [n_threads - 1] */
 };
 
 static void pause_briefly(void)

@@ -56,7 +56,8 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
     const float *const angles = s->angles[a->layer->local] + (size_t)column * hp->rope_dims;
     for (uint32_t h = kv_head * group; queries_wanted && h < (kv_head + 1) * group; h++) {
         float *const query = row + (size_t)h * d;
-        make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm, angles);
+        make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm,
+                  angles);
         k->scale(query, hp->attention_scale, d);
     }
     const size_t bias = (size_t)kv_head * d;
@@ -81,7 +82,7 @@ static void visible(const eng_attention *a, uint32_t column, size_t *first, size
 
 typedef struct tile {
     uint32_t kv_head;
-    uint32_t begin, end; /* of a->wanted */
+    uint32_t begin, end;                                          /* of a->wanted */
     float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS]; /* of each row: column-major, then query head */
 } tile;
 
@@ -215,8 +216,7 @@ static void merge_partials(const eng_attention *a, uint32_t i, uint32_t head, en
     for (size_t chunk = first / KERN_CHUNK; chunk <= last / KERN_CHUNK; chunk++) {
         const size_t partial = partial_index(a, i, head, chunk);
         kernels(a)->attention_merge(state.maximum, state.sum, scratch->state_out,
-                                    a->session->partial_state[2 * partial],
-                                    a->session->partial_state[2 * partial + 1],
+                                    a->session->partial_state[2 * partial], a->session->partial_state[2 * partial + 1],
                                     a->session->partial_out + partial * d, d);
     }
     kernels(a)->attention_finish(scratch->state_out, state.sum[0], d, attended_head(a, i, head));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attention of one layer over a session's cache. The cache is seen in chunks of KERN_CHUNK positions, counted from
- * position 0; each chunk's result is merged into a row's state in ascending order. Who computes a chunk, and how many rows
- * share it, changes nothing.
+ * position 0; each chunk's result is merged into a row's state in ascending order. Who computes a chunk, and how many
+ * rows share it, changes nothing.
  */
 #ifndef FIRN_ENGINE_ATTENTION_H
 #define FIRN_ENGINE_ATTENTION_H
@@ -19,8 +19,8 @@ typedef struct eng_attention {
 } eng_attention;
 
 /*
- * On all threads, when session->qkv holds the projections of all columns: adds biases, normalises and rotates heads, stores keys and
- * values, attends, and leaves session->attended [n_wanted][n_heads * head_dim]. Ends with a barrier.
+ * On all threads, when session->qkv holds the projections of all columns: adds biases, normalises and rotates heads,
+ * stores keys and values, attends, and leaves session->attended [n_wanted][n_heads * head_dim]. Ends with a barrier.
  */
 void eng_attend(const eng_attention *attention, uint32_t thread);
 

@@ -29,24 +29,41 @@ typedef struct view {
     uint32_t n_columns;      /* those still alive: all, and after the last layer's keys the needed ones */
     const uint32_t *sources; /* where the stream of column i is now; NULL: at i */
     eng_stream stream;       /* own or shared */
-    uint8_t *attended_panels;
+    eng_panels attended_panels;
 } view;
 
-static size_t panel_stride(uint32_t n_columns, uint32_t n_inputs)
+/* Which integer forms the readers of an input want: bits 1 << kern_input. */
+static unsigned wants(const kern_matrix *matrix)
 {
-    return (size_t)(n_columns == 1 ? 1 : KERN_PANEL) * (n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
+    return 1u << kern_type_input(matrix->type);
 }
 
-/* Quantises columns [begin, end) of x, which start a panel, where a matrix that reads panels follows. */
-static void quantise_columns(const view *v, const float *x, size_t stride, uint32_t n_inputs, uint32_t begin,
-                             uint32_t end, uint8_t *panels)
+/*
+ * Quantises n_blocks blocks, from block `first` of rows with `row_blocks` on, of the columns [begin, end) of x; `begin`
+ * starts a panel.
+ */
+static void quantise_columns(const view *v, unsigned wanted, const float *x, size_t stride, uint32_t row_blocks,
+                             uint32_t first, uint32_t n_blocks, base_range columns, eng_panels panels)
 {
     const uint32_t width = v->n_columns == 1 ? 1 : KERN_PANEL;
-    if (n_inputs % KERN_BLOCK != 0)
-        return; /* no quantised type has such rows */
-    for (uint32_t c = begin; c < end; c += width)
-        v->kernels->quantise(x + c * stride, stride, end - c < width ? end - c : width, width, n_inputs / KERN_BLOCK,
-                             panels + c / width * panel_stride(v->n_columns, n_inputs));
+    for (uint32_t c = columns.begin; c < columns.end; c += width) {
+        const uint32_t count = columns.end - c < width ? columns.end - c : width;
+        const size_t block = (size_t)c * row_blocks + (size_t)first * width; /* in blocks of one column */
+        if ((wanted & 1u << KERN_INPUT_INT8) != 0)
+            v->kernels->quantise_int8(x + c * stride, stride, count, width, n_blocks,
+                                      panels.int8 + block * KERN_INT8_BYTES);
+        if ((wanted & 1u << KERN_INPUT_INT16) != 0)
+            v->kernels->quantise_int16(x + c * stride, stride, count, width, n_blocks,
+                                       panels.int16 + block * KERN_INT16_BYTES);
+    }
+}
+
+/* Whole rows of n_inputs. */
+static void quantise_rows(const view *v, unsigned wanted, const float *x, uint32_t n_inputs, base_range columns,
+                          eng_panels panels)
+{
+    const uint32_t n_blocks = n_inputs / KERN_BLOCK;
+    quantise_columns(v, wanted, x, n_inputs, n_blocks, 0, n_blocks, columns, panels);
 }
 
 /* Columns that this thread prepares: all of them for itself, or panel by panel for everyone. */
@@ -83,6 +100,11 @@ static void make_angles(const view *v, uint32_t begin, uint32_t end)
                             v->session->angles[local] + (size_t)c * v->hp->rope_dims);
 }
 
+static unsigned wants_of_attention(const eng_layer *layer)
+{
+    return wants(&layer->q) | wants(&layer->k) | wants(&layer->v);
+}
+
 /* The tokens' embeddings, normalised for the first layer. Angles are ready after the next barrier. */
 static void begin_stream(const view *v)
 {
@@ -99,7 +121,7 @@ static void begin_stream(const view *v)
         }
         if (!v->step->private_stream)
             make_angles(v, range.begin, range.end);
-        quantise_columns(v, v->stream.normed, n_embd, n_embd, range.begin, range.end, v->stream.panels);
+        quantise_rows(v, wants_of_attention(&v->model->layers[0]), v->stream.normed, n_embd, range, v->stream.panels);
     }
     prepared(v);
 }
@@ -123,8 +145,8 @@ static void add_block(const view *v, uint32_t c, const float *bias, const float 
     v->kernels->add(to, block, n_embd);
 }
 
-/* Adds a block's output to the stream and normalises it for the next matmul. */
-static void advance_stream(view *v, const float *bias, const float *post_norm, const float *next_norm)
+/* Adds a block's output to the stream and normalises it for the next matmuls, which want it as `wanted` says. */
+static void advance_stream(view *v, const float *bias, const float *post_norm, const float *next_norm, unsigned wanted)
 {
     const uint32_t n_embd = v->hp->n_embd;
     /* where columns move, the shared stream goes to another buffer: others may still read what one would overwrite */
@@ -136,7 +158,7 @@ static void advance_stream(view *v, const float *bias, const float *post_norm, c
             add_block(v, c, bias, post_norm, x);
             v->kernels->rms_norm(x, next_norm, v->hp->norm_epsilon, n_embd, v->stream.normed + (size_t)c * n_embd);
         }
-        quantise_columns(v, v->stream.normed, n_embd, n_embd, range.begin, range.end, v->stream.panels);
+        quantise_rows(v, wanted, v->stream.normed, n_embd, range, v->stream.panels);
     }
     v->stream.x = to;
     v->sources = NULL;
@@ -175,7 +197,8 @@ static void multiply(const view *v, const product *products, int n_products, con
 
 static kern_activations stream_activations(const view *v)
 {
-    return (kern_activations){v->stream.normed, v->hp->n_embd, v->stream.panels, v->n_columns};
+    return (kern_activations){v->stream.normed, v->hp->n_embd, v->stream.panels.int8, v->stream.panels.int16,
+                              v->n_columns};
 }
 
 static void project_qkv(const view *v, const eng_layer *layer)
@@ -196,9 +219,10 @@ static void project_attended(const view *v, const eng_layer *layer)
     const uint32_t n_attended = v->hp->n_heads * v->hp->head_dim;
     base_range range;
     for (bool done = false; next_columns(v, &done, &range);)
-        quantise_columns(v, v->session->attended, n_attended, n_attended, range.begin, range.end, v->attended_panels);
+        quantise_rows(v, wants(&layer->attention_output), v->session->attended, n_attended, range, v->attended_panels);
     prepared(v);
-    const kern_activations x = {v->session->attended, n_attended, v->attended_panels, v->n_columns};
+    const kern_activations x = {v->session->attended, n_attended, v->attended_panels.int8, v->attended_panels.int16,
+                                v->n_columns};
     multiply(v, &(product){&layer->attention_output, v->session->block_out}, 1, &x, v->session->embd_stride);
 }
 
@@ -222,19 +246,15 @@ static void make_inner_rows(const view *v, const eng_layer *layer, uint32_t unit
     kern_matmul(v->kernels, &gate, 0, n_tiles, x, g, ENG_FFN_ROWS, v->scratch->matmul);
     kern_matmul(v->kernels, &up, 0, n_tiles, x, u, ENG_FFN_ROWS, v->scratch->matmul);
     const kern_activation activation = v->hp->activation == MOD_SILU ? KERN_SILU : KERN_GELU_TANH;
-    if (!kern_type_reads_panels(layer->down.type)) {
+    if (kern_type_input(layer->down.type) == KERN_INPUT_FLOATS) {
         for (uint32_t c = 0; c < v->n_columns; c++)
             v->kernels->activate(activation, g + c * ENG_FFN_ROWS, u + c * ENG_FFN_ROWS, n_rows,
                                  v->session->inner + c * v->session->ff_stride + first);
         return;
     }
     v->kernels->activate(activation, g, u, v->n_columns * ENG_FFN_ROWS, g);
-    const uint32_t width = v->n_columns == 1 ? 1 : KERN_PANEL;
-    for (uint32_t c = 0; c < v->n_columns; c += width)
-        v->kernels->quantise(g + c * ENG_FFN_ROWS, ENG_FFN_ROWS, v->n_columns - c < width ? v->n_columns - c : width,
-                             width, 1,
-                             v->session->inner_panels + c / width * panel_stride(v->n_columns, v->hp->n_ff) +
-                                 (size_t)unit * width * KERN_COLUMN_BLOCK_BYTES);
+    quantise_columns(v, wants(&layer->down), g, ENG_FFN_ROWS, v->hp->n_ff / KERN_BLOCK, unit, 1,
+                     (base_range){0, v->n_columns}, v->session->inner_panels);
 }
 
 static void feed_forward(const view *v, const eng_layer *layer)
@@ -245,7 +265,8 @@ static void feed_forward(const view *v, const eng_layer *layer)
         for (uint32_t unit = range.begin; unit < range.end; unit++)
             make_inner_rows(v, layer, unit, &x);
     base_pool_barrier(v->pool, v->thread);
-    const kern_activations inner = {v->session->inner, v->session->ff_stride, v->session->inner_panels, v->n_columns};
+    const kern_activations inner = {v->session->inner, v->session->ff_stride, v->session->inner_panels.int8,
+                                    v->session->inner_panels.int16, v->n_columns};
     multiply(v, &(product){&layer->down, v->session->block_out}, 1, &inner, v->session->embd_stride);
 }
 
@@ -271,8 +292,9 @@ static void compute_logits(view *v)
     const uint32_t n_embd = v->hp->n_embd;
     const float *const x = v->session->needed_x + (size_t)v->step->head_first * n_embd;
     v->n_columns = v->step->head_count;
-    quantise_columns(v, x, n_embd, n_embd, 0, v->n_columns, v->scratch->own.panels);
-    const kern_activations activations = {x, n_embd, v->scratch->own.panels, v->n_columns};
+    const eng_panels panels = v->scratch->own.panels;
+    quantise_rows(v, wants(head), x, n_embd, (base_range){0, v->n_columns}, panels);
+    const kern_activations activations = {x, n_embd, panels.int8, panels.int16, v->n_columns};
     base_range range;
     while (base_pool_claim(v->pool, kern_tiles(head), &range)) {
         kern_matmul(v->kernels, head, range.begin, range.end, &activations, v->session->logits,
@@ -307,7 +329,7 @@ static view make_view(step_state *step, uint32_t thread)
         .thread = thread,
         .n_columns = step->n_columns,
         .stream = step->private_stream ? scratch->own : session->shared,
-        .attended_panels = step->private_stream ? scratch->wide_panels : session->attended_panels,
+        .attended_panels = step->private_stream ? scratch->attended : session->attended_panels,
     };
 }
 
@@ -322,7 +344,8 @@ static void run_step(void *argument, uint32_t thread)
         const bool last = i + 1 == n_layers;
         project_qkv(&v, layer);
         eng_attend(&(eng_attention){v.session, layer, i, step->n_columns, last ? v.session->needed : v.session->all,
-                                    last ? step->n_needed : step->n_columns}, thread);
+                                    last ? step->n_needed : step->n_columns},
+                   thread);
         if (last) { /* from here on only what leads to a logit */
             if (step->n_needed == 0)
                 return;
@@ -330,12 +353,13 @@ static void run_step(void *argument, uint32_t thread)
             v.sources = v.session->needed;
         }
         project_attended(&v, layer);
-        advance_stream(&v, layer->attention_output_bias, layer->attention_post_norm, layer->ffn_norm);
+        advance_stream(&v, layer->attention_output_bias, layer->attention_post_norm, layer->ffn_norm,
+                       wants(&layer->gate) | wants(&layer->up));
         feed_forward(&v, layer);
         if (last)
             finish_stream(&v, layer->ffn_post_norm);
         else
-            advance_stream(&v, NULL, layer->ffn_post_norm, v.model->layers[i + 1].attention_norm);
+            advance_stream(&v, NULL, layer->ffn_post_norm, layer[1].attention_norm, wants_of_attention(&layer[1]));
     }
     compute_logits(&v);
 }

@@ -10,8 +10,8 @@
 #include "engine/session.h"
 
 /*
- * Runs tokens ids[0 .. n_columns) (1 to n_batch, each below n_vocab) at positions session->length and following; writes their keys and
- * values. Then the final norm of the session->needed[0 .. n_needed) columns, and the logits of the first
+ * Runs tokens ids[0 .. n_columns) (1 to n_batch, each below n_vocab) at positions session->length and following; writes
+ * their keys and values. Then the final norm of the session->needed[0 .. n_needed) columns, and the logits of the first
  * min(n_needed, ENG_HEAD_COLUMNS) of them into session->logits. Returns false if a logit is not finite.
  */
 bool eng_forward(firn_session *session, const int32_t *ids, uint32_t n_columns, uint32_t n_needed);

@@ -45,8 +45,7 @@ static firn_status add_matrix(packing_plan *plan, const mod_tensor *tensor, kern
     plan->jobs[plan->n_jobs++] = (packing){matrix, tensor, plan->bytes};
     uint64_t bytes;
     if (!base_multiply_u64(kern_tiles(matrix), matrix->tile_bytes, &bytes) ||
-        !base_add_u64(plan->bytes, bytes, &plan->bytes) ||
-        !base_align_u64(plan->bytes, KERN_ALIGNMENT, &plan->bytes))
+        !base_add_u64(plan->bytes, bytes, &plan->bytes) || !base_align_u64(plan->bytes, KERN_ALIGNMENT, &plan->bytes))
         return base_fail(error, FIRN_ERROR_LIMIT, tensor->offset, "the packed parameters are too large to count");
     return FIRN_OK;
 }
@@ -76,13 +75,12 @@ static firn_status pack_and_seal(packing_plan *plan, firn_error *error)
     firn_model *const model = plan->model;
     if (plan->bytes == 0)
         return FIRN_OK;
-    void *const arena =
-        plan->bytes > SIZE_MAX ? MAP_FAILED
-                                 : mmap(NULL, (size_t)plan->bytes, PROT_READ | PROT_WRITE,
-                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *const arena = plan->bytes > SIZE_MAX ? MAP_FAILED
+                                               : mmap(NULL, (size_t)plan->bytes, PROT_READ | PROT_WRITE,
+                                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (arena == MAP_FAILED)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %" PRIu64 " bytes of packed parameters",
-                         plan->bytes);
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+                         "no memory for %" PRIu64 " bytes of packed parameters", plan->bytes);
     model->arena = arena;
     model->arena_bytes = (size_t)plan->bytes;
     base_pool_run(model->context->pool, pack_all, plan);
@@ -110,13 +108,14 @@ static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *er
         mod_layer_role role;
         kern_matrix *matrix;
     } matrices[MATRICES_OF_A_LAYER] = {
-        {MOD_ATTENTION_Q, &layer->q},   {MOD_ATTENTION_K, &layer->k}, {MOD_ATTENTION_V, &layer->v},
-        {MOD_ATTENTION_OUTPUT, &layer->attention_output},
-        {MOD_FFN_GATE, &layer->gate},   {MOD_FFN_UP, &layer->up},     {MOD_FFN_DOWN, &layer->down},
+        {MOD_ATTENTION_Q, &layer->q}, {MOD_ATTENTION_K, &layer->k},
+        {MOD_ATTENTION_V, &layer->v}, {MOD_ATTENTION_OUTPUT, &layer->attention_output},
+        {MOD_FFN_GATE, &layer->gate}, {MOD_FFN_UP, &layer->up},
+        {MOD_FFN_DOWN, &layer->down},
     };
     for (int i = 0; i < MATRICES_OF_A_LAYER; i++) {
-        const firn_status status = add_matrix(
-            plan, mod_checkpoint_layer(model->checkpoint, index, matrices[i].role), matrices[i].matrix, error);
+        const firn_status status = add_matrix(plan, mod_checkpoint_layer(model->checkpoint, index, matrices[i].role),
+                                              matrices[i].matrix, error);
         if (status != FIRN_OK)
             return status;
     }
@@ -186,9 +185,20 @@ static firn_status make_tokenizer(firn_model *model, firn_error *error)
 {
     const mod_vocabulary *const v = mod_checkpoint_vocabulary(model->checkpoint);
     tok_config config = {
-        .pre = v->pre, .tokens = v->tokens, .scores = v->scores, .types = v->types, .n_tokens = v->n_tokens,
-        .merges = v->merges, .n_merges = v->n_merges, .bos = v->bos, .eos = v->eos, .eot = v->eot,
-        .unknown = v->unknown, .padding = v->padding, .add_bos = v->add_bos, .add_eos = v->add_eos,
+        .pre = v->pre,
+        .tokens = v->tokens,
+        .scores = v->scores,
+        .types = v->types,
+        .n_tokens = v->n_tokens,
+        .merges = v->merges,
+        .n_merges = v->n_merges,
+        .bos = v->bos,
+        .eos = v->eos,
+        .eot = v->eot,
+        .unknown = v->unknown,
+        .padding = v->padding,
+        .add_bos = v->add_bos,
+        .add_eos = v->add_eos,
         .add_space_prefix = v->add_space_prefix,
     };
     if (base_slice_is(v->model, "gpt2"))
@@ -231,8 +241,8 @@ firn_model_options firn_model_options_default(void)
     return (firn_model_options){.size = sizeof(firn_model_options)};
 }
 
-firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options, firn_model **out,
-                            firn_error *error)
+firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options,
+                            firn_model **out, firn_error *error)
 {
     *out = NULL;
     const firn_model_options chosen = options != NULL ? *options : firn_model_options_default();

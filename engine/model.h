@@ -13,13 +13,13 @@
 #include "tokenizer/tokenizer.h"
 
 typedef struct eng_layer {
-    kern_matrix q, k, v, attention_output; /* [n_heads * head_dim], [n_kv_heads * head_dim] x 2, [n_embd] rows */
-    kern_matrix gate, up, down;            /* [n_ff] x 2, [n_embd] rows */
+    kern_matrix q, k, v, attention_output;  /* [n_heads * head_dim], [n_kv_heads * head_dim] x 2, [n_embd] rows */
+    kern_matrix gate, up, down;             /* [n_ff] x 2, [n_embd] rows */
     const float *attention_norm, *ffn_norm; /* [n_embd] */
     const float *q_bias, *k_bias, *v_bias, *attention_output_bias; /* or NULL, and so below */
-    const float *q_norm, *k_norm;                  /* [head_dim]: each head on its own */
+    const float *q_norm, *k_norm;                                  /* [head_dim]: each head on its own */
     const float *attention_post_norm, *ffn_post_norm; /* [n_embd]: of a block's output, before it is added */
-    bool local; /* sees a sliding window only */
+    bool local;                                       /* sees a sliding window only */
 } eng_layer;
 
 struct firn_model {
@@ -29,8 +29,8 @@ struct firn_model {
     const mod_hyperparameters *hyperparameters; /* of the checkpoint */
     tok_tokenizer *tokenizer;
     char *architecture, *name;
-    eng_layer *layers;      /* [n_layers] */
-    kern_matrix output;     /* [n_vocab] rows: the head */
+    eng_layer *layers;           /* [n_layers] */
+    kern_matrix output;          /* [n_vocab] rows: the head */
     const mod_tensor *embedding; /* looked up as it is in the file; NULL where the head's rows serve (tied) */
     const float *output_norm;
     double *frequencies[2]; /* [rope_dims / 2] of global layers, of local ones */

@@ -34,16 +34,18 @@ static size_t whole_tiles(uint64_t rows)
     return (size_t)((rows + KERN_TILE_ROWS - 1) / KERN_TILE_ROWS * KERN_TILE_ROWS);
 }
 
-static uint64_t panel_bytes(uint32_t n_columns, uint64_t n_inputs)
+static void cut_panels(memory_cutter *cutter, eng_panels *panels, uint32_t n_columns, uint64_t n_inputs)
 {
-    return ((uint64_t)n_columns + KERN_PANEL) * (n_inputs / KERN_BLOCK + 1) * KERN_COLUMN_BLOCK_BYTES;
+    const uint64_t n_blocks = ((uint64_t)n_columns + KERN_PANEL) * (n_inputs / KERN_BLOCK + 1);
+    panels->int8 = cut(cutter, n_blocks, KERN_INT8_BYTES);
+    panels->int16 = cut(cutter, n_blocks, KERN_INT16_BYTES);
 }
 
 static void cut_stream(memory_cutter *cutter, eng_stream *stream, uint32_t n_columns, uint32_t n_embd)
 {
     stream->x = cut(cutter, (uint64_t)n_columns * n_embd, sizeof(float));
     stream->normed = cut(cutter, (uint64_t)n_columns * n_embd, sizeof(float));
-    stream->panels = cut(cutter, panel_bytes(n_columns, n_embd), 1);
+    cut_panels(cutter, &stream->panels, n_columns, n_embd);
 }
 
 static void cut_scratch(memory_cutter *cutter, eng_scratch *scratch, const mod_hyperparameters *hp, uint32_t n_batch)
@@ -52,7 +54,7 @@ static void cut_scratch(memory_cutter *cutter, eng_scratch *scratch, const mod_h
     uint32_t widest = hp->n_embd > hp->n_ff ? hp->n_embd : hp->n_ff;
     widest = widest > n_attended ? widest : n_attended;
     cut_stream(cutter, &scratch->own, ENG_HEAD_COLUMNS, hp->n_embd);
-    scratch->wide_panels = cut(cutter, panel_bytes(ENG_PRIVATE_COLUMNS, n_attended), 1);
+    cut_panels(cutter, &scratch->attended, ENG_PRIVATE_COLUMNS, n_attended);
     scratch->gate = cut(cutter, (uint64_t)n_batch * ENG_FFN_ROWS, sizeof(float));
     scratch->up = cut(cutter, (uint64_t)n_batch * ENG_FFN_ROWS, sizeof(float));
     scratch->block = cut(cutter, hp->n_embd, sizeof(float));
@@ -80,7 +82,7 @@ static void cut_cache(memory_cutter *cutter, firn_session *session, const mod_hy
 static bool needs_inner_floats(const firn_model *model)
 {
     for (uint32_t i = 0; i < model->hyperparameters->n_layers; i++)
-        if (!kern_type_reads_panels(model->layers[i].down.type))
+        if (kern_type_input(model->layers[i].down.type) == KERN_INPUT_FLOATS)
             return true;
     return false;
 }
@@ -99,11 +101,11 @@ static void cut_all(memory_cutter *cutter, firn_session *session)
     session->needed_x = cut(cutter, (uint64_t)n_batch * hp->n_embd, sizeof(float));
     session->qkv = cut(cutter, n_batch, session->qkv_stride * sizeof(float));
     session->attended = cut(cutter, (uint64_t)n_batch * n_attended, sizeof(float));
-    session->attended_panels = cut(cutter, panel_bytes(n_batch, n_attended), 1);
+    cut_panels(cutter, &session->attended_panels, n_batch, n_attended);
     session->block_out = cut(cutter, n_batch, session->embd_stride * sizeof(float));
     if (needs_inner_floats(session->model))
         session->inner = cut(cutter, n_batch, session->ff_stride * sizeof(float));
-    session->inner_panels = cut(cutter, panel_bytes(n_batch, session->ff_stride), 1);
+    cut_panels(cutter, &session->inner_panels, n_batch, session->ff_stride);
     for (int local = 0; local < 2; local++)
         session->angles[local] = cut(cutter, (uint64_t)n_batch * hp->rope_dims, sizeof(float));
     session->logits = cut(cutter, ENG_HEAD_COLUMNS, session->vocab_stride * sizeof(float));
@@ -151,12 +153,13 @@ firn_status firn_session_create(firn_model *model, const firn_session_options *o
     cut_all(&measure, session);
     void *map = MAP_FAILED;
     if (!measure.overflow && measure.used <= SIZE_MAX)
-        map = mmap(NULL, (size_t)measure.used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        map = mmap(NULL, (size_t)measure.used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                   0);
     if (map == MAP_FAILED) {
         free(session);
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
-                         "no memory for a session of %u positions (%" PRIu64 " bytes); ask for a shorter context", n_ctx,
-                         measure.used);
+                         "no memory for a session of %u positions (%" PRIu64 " bytes); ask for a shorter context",
+                         n_ctx, measure.used);
     }
     session->map = map;
     session->map_bytes = (size_t)measure.used;
@@ -229,7 +232,8 @@ firn_status firn_session_append(firn_session *session, const int32_t *ids, size_
             if (logits == FIRN_LOGITS_ALL || begin + i + 1 == n_ids)
                 session->needed[n_needed++] = i;
         if (!eng_forward(session, ids + begin, n_columns, n_needed))
-            status = base_fail(error, FIRN_ERROR_NUMERIC, begin, "a logit is not a finite number: the checkpoint is damaged");
+            status = base_fail(error, FIRN_ERROR_NUMERIC, begin,
+                               "a logit is not a finite number: the checkpoint is damaged");
         else
             status = report_logits(session, begin, n_needed, callback, argument, error);
         session->length += n_columns;

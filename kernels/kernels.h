@@ -15,13 +15,14 @@
 #include <stdint.h>
 
 enum {
-    KERN_LANES = 16,      /* virtual vector lanes of every float operation, on every instruction set */
-    KERN_TILE_ROWS = 16,  /* output rows of a weight tile: one lane each */
-    KERN_BLOCK = 32,      /* inputs that share one activation scale */
-    KERN_PANEL = 4,       /* columns (tokens) of an activation panel */
-    KERN_CHUNK = 64,      /* cache positions of one attention chunk */
-    KERN_ALIGNMENT = 64,  /* bytes, for every buffer handed to a kernel */
-    KERN_COLUMN_BLOCK_BYTES = 44, /* activation bytes of one column and one block of KERN_BLOCK inputs */
+    KERN_LANES = 16,       /* virtual vector lanes of every float operation, on every instruction set */
+    KERN_TILE_ROWS = 16,   /* output rows of a weight tile: one lane each */
+    KERN_BLOCK = 32,       /* inputs that share one activation scale */
+    KERN_PANEL = 4,        /* columns (tokens) of an activation panel */
+    KERN_CHUNK = 64,       /* cache positions of one attention chunk */
+    KERN_ALIGNMENT = 64,   /* bytes, for every buffer handed to a kernel */
+    KERN_INT8_BYTES = 44,  /* activation bytes of one column and one block of KERN_BLOCK inputs, as int8 */
+    KERN_INT16_BYTES = 68, /* the same, as int16 */
 };
 
 /*
@@ -41,40 +42,44 @@ static inline uint32_t kern_tiles(const kern_matrix *matrix)
     return (matrix->n_rows + KERN_TILE_ROWS - 1) / KERN_TILE_ROWS;
 }
 
+/* What a matmul reads beside the weights. 8-bit weights would lose more by 8-bit inputs than by their own rounding. */
+typedef enum kern_input {
+    KERN_INPUT_FLOATS, /* F32, F16, BF16 */
+    KERN_INPUT_INT8,   /* weights of less than 8 bits */
+    KERN_INPUT_INT16,  /* Q8_0 */
+} kern_input;
+
+kern_input kern_type_input(kern_type type);
+
 /*
- * Input of a matmul for n_columns tokens: `floats` [n_columns][float_stride], and where the type's weights are quantised, `panels`:
- * the same values rounded to int8 by blocks of 32. One column is stored alone; more are stored in panels of
- * four columns, the last padded with zeros. For W columns (1 or 4) a block takes 44 * W bytes:
- *     float scale[W]; float scaled_sum[W]; int16_t sums[W][2]; int8_t q[8][W][4]
+ * Input of a matmul for n_columns tokens, in the forms that its weights read: `floats` [n_columns][float_stride], and
+ * panels of the same values rounded by blocks of 32. One column is stored alone; more are stored in panels of
+ * four columns, the last padded with zeros. For W columns (1 or 4) a block takes 44 * W or 68 * W bytes:
+ *     int8:  float scale[W]; float scaled_sum[W]; int16_t sums[W][2]; int8_t q[8][W][4]
+ *     int16: float scale[W]; int16_t q[16][W][2]
  * where value = scale * q, the sums are those of the first and the last 16 q, and scaled_sum = scale * (float)(both).
+ * The int16 pairs of one column are (0, 1), (2, 3), …; those of four are (0, 2), (1, 3), (4, 6), (5, 7), ….
  */
 typedef struct kern_activations {
     const float *floats;
     size_t float_stride;
-    const uint8_t *panels;
+    const uint8_t *int8_panels, *int16_panels;
     uint32_t n_columns;
 } kern_activations;
 
-/* Bytes of the panels for n_columns tokens of n_inputs values. */
-static inline size_t kern_panel_bytes(uint32_t n_columns, uint32_t n_inputs)
-{
-    const size_t columns = n_columns == 1 ? 1 : ((size_t)n_columns + KERN_PANEL - 1) / KERN_PANEL * KERN_PANEL;
-    return columns * (n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
-}
-
 /* One row of queries against one chunk of KERN_CHUNK cache positions. */
 typedef struct kern_attention {
-    const float *queries;   /* [n_rows][query_stride], scaled */
+    const float *queries; /* [n_rows][query_stride], scaled */
     size_t query_stride;
-    uint32_t n_rows;        /* at most KERN_ATTENTION_ROWS */
-    uint32_t head_dim;      /* a multiple of 16 */
-    const uint16_t *keys;   /* F16 [KERN_CHUNK / 16][head_dim][16]: transposed in blocks of 16 positions */
-    const uint16_t *values; /* F16 [KERN_CHUNK][head_dim] */
+    uint32_t n_rows;              /* at most KERN_ATTENTION_ROWS */
+    uint32_t head_dim;            /* a multiple of 16 */
+    const uint16_t *keys;         /* F16 [KERN_CHUNK / 16][head_dim][16]: transposed in blocks of 16 positions */
+    const uint16_t *values;       /* F16 [KERN_CHUNK][head_dim] */
     const uint8_t *begins, *ends; /* [n_rows]: the positions of the chunk that a row sees, begin < end */
-    float *maximum;         /* [n_rows] out: the largest score */
-    float *sum;             /* [n_rows] out: of exp(score - maximum) */
-    float *out;             /* [n_rows][head_dim] out: of exp(score - maximum) * value */
-    float *scratch;         /* kern_attention_scratch(head_dim) floats */
+    float *maximum;               /* [n_rows] out: the largest score */
+    float *sum;                   /* [n_rows] out: of exp(score - maximum) */
+    float *out;                   /* [n_rows][head_dim] out: of exp(score - maximum) * value */
+    float *scratch;               /* kern_attention_scratch(head_dim) floats */
 } kern_attention;
 
 enum { KERN_ATTENTION_ROWS = 64 };
@@ -103,10 +108,13 @@ typedef struct kern_table {
                          float *out, size_t out_stride);
 
     /*
-     * Quantises n_blocks blocks of `n_columns` columns (x[c * stride + k]) into one panel of `width` columns (1, or KERN_PANEL: columns
-     * from n_columns on become zero), blocks one after the other from `out` on.
+     * Quantises n_blocks blocks of `n_columns` columns (x[c * stride + k]) into one panel of `width` columns (1, or
+     * KERN_PANEL: columns from n_columns on become zero), blocks one after the other from `out` on.
      */
-    void (*quantise)(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks, uint8_t *out);
+    void (*quantise_int8)(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks,
+                          uint8_t *out);
+    void (*quantise_int16)(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks,
+                           uint8_t *out);
 
     /* out[i] = x[i] / sqrt(mean(x^2) + epsilon) * gain[i]. out may be x. */
     void (*rms_norm)(const float *x, const float *gain, float epsilon, uint32_t n, float *out);
@@ -152,14 +160,13 @@ static inline void kern_matmul(const kern_table *table, const kern_matrix *weigh
                                uint32_t tile_end, const kern_activations *x, float *out, size_t out_stride,
                                uint8_t *scratch)
 {
-    if (weights->type == KERN_F32 || weights->type == KERN_F16 || weights->type == KERN_BF16)
+    if (kern_type_input(weights->type) == KERN_INPUT_FLOATS)
         table->matmul_float(weights, tile_begin, tile_end, x, out, out_stride);
     else
         table->matmul_quantised(weights, tile_begin, tile_end, x, out, out_stride, scratch);
 }
 
-/* Whether matmul takes this type, and whether it reads panels (quantised weights) or floats. */
+/* Whether matmul takes this type. */
 bool kern_type_has_matmul(kern_type type);
-bool kern_type_reads_panels(kern_type type);
 
 #endif

@@ -26,8 +26,8 @@
 #define KERN_EXP_5 0x1.12324cp-7f
 #define KERN_EXP_6 0x1.6aa42ap-10f
 
-#define KERN_GELU_CUBIC 0x1.6e4e26p-5f      /* 0.044715 */
-#define KERN_GELU_SCALE (-0x1.988454p+0f)   /* -2 sqrt(2 / pi) */
+#define KERN_GELU_CUBIC 0x1.6e4e26p-5f    /* 0.044715 */
+#define KERN_GELU_SCALE (-0x1.988454p+0f) /* -2 sqrt(2 / pi) */
 
 static inline float kern_float_from_bits(uint32_t bits)
 {

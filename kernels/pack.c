@@ -26,9 +26,11 @@ bool kern_type_has_matmul(kern_type type)
     }
 }
 
-bool kern_type_reads_panels(kern_type type)
+kern_input kern_type_input(kern_type type)
 {
-    return type != KERN_F32 && type != KERN_F16 && type != KERN_BF16;
+    if (type == KERN_F32 || type == KERN_F16 || type == KERN_BF16)
+        return KERN_INPUT_FLOATS;
+    return type == KERN_Q8_0 ? KERN_INPUT_INT16 : KERN_INPUT_INT8;
 }
 
 bool kern_type_in_place(kern_type type)
@@ -182,7 +184,8 @@ static void pack_block(kern_type type, const uint8_t *block, uint32_t row, uint8
     }
 }
 
-void kern_pack_tile(kern_type type, const uint8_t *rows, uint32_t n_rows, uint32_t n_inputs, uint32_t tile, uint8_t *out)
+void kern_pack_tile(kern_type type, const uint8_t *rows, uint32_t n_rows, uint32_t n_inputs, uint32_t tile,
+                    uint8_t *out)
 {
     const kern_type_info *const info = kern_type_find(type);
     const uint32_t n_blocks = n_inputs / info->block_elements;
@@ -216,7 +219,7 @@ void kern_unpack_row(const kern_matrix *matrix, uint32_t row, float *out)
 {
     const uint8_t *const tile = matrix->data + row / KERN_TILE_ROWS * matrix->tile_bytes;
     const uint32_t lane = row % KERN_TILE_ROWS;
-    if (!kern_type_reads_panels(matrix->type)) {
+    if (kern_type_input(matrix->type) == KERN_INPUT_FLOATS) {
         for (uint32_t k = 0; k < matrix->n_inputs; k++)
             out[k] = float_weight(matrix->type, tile, (size_t)k * KERN_TILE_ROWS + lane);
         return;
@@ -230,7 +233,7 @@ void kern_unpack_row(const kern_matrix *matrix, uint32_t row, float *out)
 
 void kern_dequantise(kern_type type, const uint8_t *row, uint32_t n, float *out)
 {
-    if (!kern_type_reads_panels(type)) {
+    if (kern_type_input(type) == KERN_INPUT_FLOATS) {
         for (uint32_t k = 0; k < n; k++)
             out[k] = float_weight(type, row, k);
         return;

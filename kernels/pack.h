@@ -2,8 +2,9 @@
 /*
  * The layouts that matmul kernels read. A tile is 16 rows. Within it, "k-group" g of a block of 32 inputs is inputs
  * 4g to 4g+3, and quants are stored [g][16 rows][4 inputs], so that a 64-byte load holds one k-group of all 16 rows.
- * Nibbles: byte [g][row][i] for g in 0..3 has k-group g in its low and k-group g+4 in its high half. Planes with fewer bits: see below.
- * Packing only moves bits: every weight keeps its value, and a tile takes 16 times the bytes of a row in the checkpoint.
+ * Nibbles: byte [g][row][i] for g in 0..3 has k-group g in its low and k-group g+4 in its high half. Planes with fewer
+ * bits: see below. Packing only moves bits: every weight keeps its value, and a tile takes 16 times the bytes of a row
+ * in the checkpoint.
  *
  *   block of 32 inputs              bytes  contents in order
  *   Q4_0                              288  F16 scale[16]; nibbles 256
@@ -17,11 +18,10 @@
  *   one input
  *   F32, F16, BF16                         value[16 rows]
  *
- * Plane of 64 bytes: bit g of byte [row][i] is the fifth bit of input 4g+i. Planes of 128 bytes: bits 2j and 2j+1 of byte
- * [p][row][i] are bits 4 and 5 of input 4(4p+j)+i. The 6-bit scales and minima of Q4_K and Q5_K, for each pair of
- * blocks: low[b][row] has the scale's low 4 bits and the minimum's in its high half; high[row] has the upper 2 bits: scale and
- * minimum of the first block, then of the second.
- * Q8_0 is used as the checkpoint stores it, row by row.
+ * Plane of 64 bytes: bit g of byte [row][i] is the fifth bit of input 4g+i. Planes of 128 bytes: bits 2j and 2j+1 of
+ * byte [p][row][i] are bits 4 and 5 of input 4(4p+j)+i. The 6-bit scales and minima of Q4_K and Q5_K, for each pair of
+ * blocks: low[b][row] has the scale's low 4 bits and the minimum's in its high half; high[row] has the upper 2 bits:
+ * scale and minimum of the first block, then of the second. Q8_0 is used as the checkpoint stores it, row by row.
  */
 #ifndef FIRN_KERNELS_PACK_H
 #define FIRN_KERNELS_PACK_H
@@ -38,7 +38,8 @@ size_t kern_tile_bytes(kern_type type, uint32_t n_inputs);
  * Packs rows [16 * tile, 16 * tile + 16) of `rows` (as in the checkpoint, n_rows of them) into `out` (kern_tile_bytes).
  * Rows beyond n_rows become zero.
  */
-void kern_pack_tile(kern_type type, const uint8_t *rows, uint32_t n_rows, uint32_t n_inputs, uint32_t tile, uint8_t *out);
+void kern_pack_tile(kern_type type, const uint8_t *rows, uint32_t n_rows, uint32_t n_inputs, uint32_t tile,
+                    uint8_t *out);
 
 /* Weights of one packed row as floats. */
 void kern_unpack_row(const kern_matrix *matrix, uint32_t row, float *out);

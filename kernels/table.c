@@ -23,6 +23,6 @@ kern_table kern_table_for(kern_level level)
 
 size_t kern_matmul_scratch(uint32_t n_inputs)
 {
-    /* one tile with a byte for each weight, and a float scale and minimum for each row and block */
-    return (size_t)(n_inputs / KERN_BLOCK + 1) * (KERN_TILE_ROWS * (KERN_BLOCK + 4 * sizeof(float)));
+    /* one tile with an int16 for each weight and a float scale for each row and block */
+    return (size_t)(n_inputs / KERN_BLOCK + 1) * (KERN_TILE_ROWS * (KERN_BLOCK * sizeof(int16_t) + sizeof(float)));
 }

@@ -9,7 +9,8 @@ static float half_at(const uint8_t *halves, uint32_t index)
     return kern_float_from_half(kern_load16(halves + 2 * (size_t)index));
 }
 
-/* Unsigned quants of one row of a packed block: `high` more bits a weight (0, 1 or 2) in `planes` before the nibbles. */
+/* Unsigned quants of one row of a packed block: `high` more bits a weight (0, 1 or 2) in `planes` before the nibbles.
+ */
 static void unpack_quants(const uint8_t *planes, const uint8_t *nibbles, uint32_t row, uint32_t high, int zero,
                           int8_t *q)
 {

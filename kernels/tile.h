@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-/* weight[i] = scale * subscale[i / 16] * q[i] + minimum, where scale * subscale is an exact product or one rounded float */
+/* weight[i] = scale * subscale[i / 16] * q[i] + minimum, where scale * subscale is an exact product or one rounded
+ * float */
 typedef struct kern_block {
     int8_t q[KERN_BLOCK];
     int32_t subscale[2]; /* integers that multiply the sums of the two halves; 1 where the type has none */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sixteen float lanes in plain C: the definition of what the vector variants (x86/lanes_avx2.h, …) do. Each operation
- * is correctly rounded in each lane and lanes never mix, but for the two reductions, which add or compare in one fixed tree.
+ * is correctly rounded in each lane and lanes never mix, but for the two reductions, which add or compare in one fixed
+ * tree.
  */
 #ifndef FIRN_KERNELS_LANES_SCALAR_H
 #define FIRN_KERNELS_LANES_SCALAR_H
@@ -134,6 +135,13 @@ static inline void lanes_store_int8(int8_t *to, lanes a)
 {
     for (int i = 0; i < KERN_LANES; i++)
         to[i] = (int8_t)a.at[i];
+}
+
+/* integers from -32767 to 32767 */
+static inline void lanes_store_int16(int16_t *to, lanes a)
+{
+    for (int i = 0; i < KERN_LANES; i++)
+        to[i] = (int16_t)a.at[i];
 }
 
 /* (0+8), (1+9), …: halves are added until one lane is left */

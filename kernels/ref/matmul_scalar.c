@@ -5,12 +5,12 @@
 #include "kernels/tile.h"
 #include "kernels/vector.h"
 
-/* Column c of block b in the panels: where its numbers start, and the distance between them (the panel's width). */
-static const uint8_t *panel_block(const kern_activations *x, uint32_t n_blocks, uint32_t c, uint32_t b, size_t *width)
+/* Column c of block b in panels: where its numbers start, and the distance between them (the panel's width). */
+static const uint8_t *panel_block(const uint8_t *panels, size_t column_bytes, uint32_t n_columns, uint32_t n_blocks,
+                                  uint32_t c, uint32_t b, size_t *width)
 {
-    *width = x->n_columns == 1 ? 1 : KERN_PANEL;
-    const size_t block_bytes = *width * KERN_COLUMN_BLOCK_BYTES;
-    return x->panels + (c / *width * n_blocks + b) * block_bytes + 4 * (c % *width);
+    *width = n_columns == 1 ? 1 : KERN_PANEL;
+    return panels + (c / *width * n_blocks + b) * *width * column_bytes + 4 * (c % *width);
 }
 
 static float number_at(const uint8_t *bytes)
@@ -35,11 +35,24 @@ static void add_block(const kern_block *weights, bool minimum, const uint8_t *x,
         *out = fmaf(weights->minimum, number_at(x + 4 * width), *out);
 }
 
+/* Q8_0: inputs are int16, in pairs (2p, 2p + 1) for one column and (4g, 4g + 2), (4g + 1, 4g + 3) in a panel. */
+static void add_wide_block(const kern_block *weights, const uint8_t *x, size_t width, float *out)
+{
+    int32_t sum = 0;
+    for (uint32_t p = 0; p < 16; p++) {
+        const uint8_t *const pair = x + 4 * width * (1 + p);
+        const uint32_t first = width == 1 ? 2 * p : p / 2 * 4 + p % 2, second = width == 1 ? first + 1 : first + 2;
+        sum += weights->q[first] * (int16_t)kern_load16(pair) + weights->q[second] * (int16_t)kern_load16(pair + 2);
+    }
+    *out = fmaf(weights->scale * number_at(x), (float)sum, *out);
+}
+
 static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                    float *out, size_t out_stride, uint8_t *scratch)
 {
     (void)scratch;
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
+    const bool wide = kern_type_input(weights->type) == KERN_INPUT_INT16;
     for (uint32_t row = tile_begin * KERN_TILE_ROWS; row < tile_end * KERN_TILE_ROWS; row++) {
         /* packed tiles are padded with zeros; in place, rows that pad the last tile repeat the matrix' last row */
         const bool beyond = kern_type_in_place(weights->type) && row >= weights->n_rows;
@@ -51,9 +64,15 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
             kern_block block;
             kern_tile_block(weights->type, tile, weights->n_inputs, b, real % KERN_TILE_ROWS, &block);
             for (uint32_t c = 0; c < x->n_columns; c++) {
+                float *const to = &out[c * out_stride + row];
                 size_t width;
-                const uint8_t *const column = panel_block(x, n_blocks, c, b, &width);
-                add_block(&block, has_minimum(weights->type), column, width, &out[c * out_stride + row]);
+                const uint8_t *const column =
+                    panel_block(wide ? x->int16_panels : x->int8_panels, wide ? KERN_INT16_BYTES : KERN_INT8_BYTES,
+                                x->n_columns, n_blocks, c, b, &width);
+                if (wide)
+                    add_wide_block(&block, column, width, to);
+                else
+                    add_block(&block, has_minimum(weights->type), column, width, to);
             }
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every float kernel but the quantised matmuls, written once over sixteen lanes. A file for one instruction set includes
- * its lanes first, then this, and gets functions that compute the same bits as all others: what a lane does and
- * the order in which lanes are reduced are fixed here, and nothing else is free.
+ * Every float kernel but the quantised matmuls, written once over sixteen lanes. A file for one instruction set
+ * includes its lanes first, then this, and gets functions that compute the same bits as all others: what a lane does
+ * and the order in which lanes are reduced are fixed here, and nothing else is free.
  */
 #ifndef FIRN_KERNELS_VECTOR_BODY_H
 #define FIRN_KERNELS_VECTOR_BODY_H
@@ -126,47 +126,83 @@ static void rms_norm(const float *x, const float *gain, float epsilon, uint32_t 
     }
 }
 
-/* ---- activations to int8 ---- */
+/* ---- activations to integers ---- */
 
 /* A block whose largest magnitude is below this is stored as zeros: its inverse would leave the range of a float. */
-#define SMALLEST_STEP 0x1p-100f
+#define SMALLEST_LARGEST 0x1p-100f
 
-/* Writes one column of one panel block; see kern_activations. A value that is not finite makes the scale NaN. */
-ALWAYS_INLINE void quantise_block(const float *x, uint32_t width, uint8_t *out)
+typedef struct rounded {
+    lanes low, high; /* integers from -limit to limit */
+    float step;      /* value = step * integer; NaN if a value was not finite */
+} rounded;
+
+ALWAYS_INLINE rounded round_block(const float *x, float limit)
 {
     const lanes low = lanes_load(x), high = lanes_load(x + KERN_LANES);
     const float largest = lanes_largest_bits(lanes_maximum_bits(lanes_absolute(low), lanes_absolute(high)));
-    int8_t q[KERN_BLOCK] = {0};
-    float step = 0.0f, scaled_sum = 0.0f;
-    int16_t sums[2] = {0, 0};
-    if (!(largest < INFINITY)) {
-        step = scaled_sum = NAN;
-    } else if (largest > SMALLEST_STEP) {
-        const lanes inverse = lanes_splat(127.0f / largest);
-        const lanes q_low = lanes_round(lanes_multiply(low, inverse));
-        const lanes q_high = lanes_round(lanes_multiply(high, inverse));
-        lanes_store_int8(q, q_low);
-        lanes_store_int8(q + KERN_LANES, q_high);
-        sums[0] = (int16_t)lanes_sum(q_low); /* exact: small integers */
-        sums[1] = (int16_t)lanes_sum(q_high);
-        step = largest / 127.0f;
-        scaled_sum = step * (float)(sums[0] + sums[1]);
-    }
-    memcpy(out, &step, 4);
+    if (!(largest < INFINITY))
+        return (rounded){lanes_splat(0.0f), lanes_splat(0.0f), NAN};
+    if (!(largest > SMALLEST_LARGEST))
+        return (rounded){lanes_splat(0.0f), lanes_splat(0.0f), 0.0f};
+    const lanes inverse = lanes_splat(limit / largest);
+    return (rounded){lanes_round(lanes_multiply(low, inverse)), lanes_round(lanes_multiply(high, inverse)),
+                     largest / limit};
+}
+
+/* Writes one column of one panel block; see kern_activations. */
+ALWAYS_INLINE void int8_block(const float *x, uint32_t width, uint8_t *out)
+{
+    const rounded r = round_block(x, 127.0f);
+    int8_t q[KERN_BLOCK];
+    lanes_store_int8(q, r.low);
+    lanes_store_int8(q + KERN_LANES, r.high);
+    const int16_t sums[2] = {(int16_t)lanes_sum(r.low), (int16_t)lanes_sum(r.high)}; /* exact: small integers */
+    const float scaled_sum = r.step * (float)(sums[0] + sums[1]);
+    memcpy(out, &r.step, 4);
     memcpy(out + 4 * width, &scaled_sum, 4);
     memcpy(out + 8 * width, sums, 4);
     for (uint32_t g = 0; g < 8; g++)
         memcpy(out + 12 * width + 4 * (size_t)width * g, q + 4 * g, 4);
 }
 
-static void quantise(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks, uint8_t *out)
+ALWAYS_INLINE void int16_block(const float *x, uint32_t width, uint8_t *out)
 {
-    const size_t block_bytes = (size_t)width * KERN_COLUMN_BLOCK_BYTES;
+    const rounded r = round_block(x, 32767.0f);
+    int16_t q[KERN_BLOCK];
+    lanes_store_int16(q, r.low);
+    lanes_store_int16(q + KERN_LANES, r.high);
+    memcpy(out, &r.step, 4);
+    if (width == 1) {
+        memcpy(out + 4, q, sizeof q);
+        return;
+    }
+    for (uint32_t g = 0; g < 8; g++) {
+        const int16_t even[2] = {q[4 * g], q[4 * g + 2]}, odd[2] = {q[4 * g + 1], q[4 * g + 3]};
+        memcpy(out + 4 * width + 4 * (size_t)width * (2 * g), even, 4);
+        memcpy(out + 4 * width + 4 * (size_t)width * (2 * g + 1), odd, 4);
+    }
+}
+
+static void quantise_int8(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks,
+                          uint8_t *out)
+{
+    const size_t block_bytes = (size_t)width * KERN_INT8_BYTES;
     if (n_columns < width)
         memset(out, 0, n_blocks * block_bytes);
     for (uint32_t c = 0; c < n_columns; c++)
         for (uint32_t b = 0; b < n_blocks; b++)
-            quantise_block(x + c * stride + (size_t)b * KERN_BLOCK, width, out + b * block_bytes + 4 * c);
+            int8_block(x + c * stride + (size_t)b * KERN_BLOCK, width, out + b * block_bytes + 4 * c);
+}
+
+static void quantise_int16(const float *x, size_t stride, uint32_t n_columns, uint32_t width, uint32_t n_blocks,
+                           uint8_t *out)
+{
+    const size_t block_bytes = (size_t)width * KERN_INT16_BYTES;
+    if (n_columns < width)
+        memset(out, 0, n_blocks * block_bytes);
+    for (uint32_t c = 0; c < n_columns; c++)
+        for (uint32_t b = 0; b < n_blocks; b++)
+            int16_block(x + c * stride + (size_t)b * KERN_BLOCK, width, out + b * block_bytes + 4 * c);
 }
 
 /* ---- rotary position embedding and the cache ---- */
@@ -342,7 +378,8 @@ ALWAYS_INLINE void attend(const kern_attention *a, const void *keys, const void 
     }
 }
 
-/* From this many rows on, widening the chunk to floats once costs less than doing it for each register block of rows. */
+/* From this many rows on, widening the chunk to floats once costs less than doing it for each register block of rows.
+ */
 enum { ROWS_WORTH_WIDENING = LANES_ROWS + 1 };
 
 static void attention_chunk(const kern_attention *a)
@@ -396,8 +433,8 @@ ALWAYS_INLINE lanes load_weights(const uint8_t *tile, kern_type type, size_t k)
     return type == KERN_F16 ? lanes_load_half(halves) : lanes_load_bfloat(halves);
 }
 
-ALWAYS_INLINE void float_columns(const uint8_t *tile, kern_type type, uint32_t n_inputs, const float *x, size_t x_stride,
-                                 const uint32_t columns, float *out, size_t out_stride)
+ALWAYS_INLINE void float_columns(const uint8_t *tile, kern_type type, uint32_t n_inputs, const float *x,
+                                 size_t x_stride, const uint32_t columns, float *out, size_t out_stride)
 {
     lanes sums[KERN_PANEL];
     for (uint32_t c = 0; c < columns; c++)
@@ -430,9 +467,15 @@ static void matmul_float(const kern_matrix *weights, uint32_t tile_begin, uint32
         const uint8_t *const tile = weights->data + t * weights->tile_bytes;
         float *const to = out + (size_t)t * KERN_TILE_ROWS;
         switch (weights->type) {
-        case KERN_F32: float_tile(tile, KERN_F32, weights->n_inputs, x, to, out_stride); break;
-        case KERN_F16: float_tile(tile, KERN_F16, weights->n_inputs, x, to, out_stride); break;
-        default: float_tile(tile, KERN_BF16, weights->n_inputs, x, to, out_stride); break;
+        case KERN_F32:
+            float_tile(tile, KERN_F32, weights->n_inputs, x, to, out_stride);
+            break;
+        case KERN_F16:
+            float_tile(tile, KERN_F16, weights->n_inputs, x, to, out_stride);
+            break;
+        default:
+            float_tile(tile, KERN_BF16, weights->n_inputs, x, to, out_stride);
+            break;
         }
     }
 }
@@ -440,7 +483,8 @@ static void matmul_float(const kern_matrix *weights, uint32_t tile_begin, uint32
 static void fill(kern_table *table)
 {
     table->matmul_float = matmul_float;
-    table->quantise = quantise;
+    table->quantise_int8 = quantise_int8;
+    table->quantise_int16 = quantise_int16;
     table->rms_norm = rms_norm;
     table->add = add;
     table->scale = scale;

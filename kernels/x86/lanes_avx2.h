@@ -155,6 +155,12 @@ static inline void lanes_store_int8(int8_t *to, lanes a)
     _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
 }
 
+static inline void lanes_store_int16(int16_t *to, lanes a)
+{
+    const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high));
+    _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0)));
+}
+
 static inline float lanes_sum(lanes a)
 {
     const __m256 eight = _mm256_add_ps(a.low, a.high);

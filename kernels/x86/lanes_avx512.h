@@ -125,6 +125,11 @@ static inline void lanes_store_int8(int8_t *to, lanes a)
     _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
 }
 
+static inline void lanes_store_int16(int16_t *to, lanes a)
+{
+    _mm256_storeu_si256((__m256i *)to, _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a)));
+}
+
 static inline float lanes_sum(lanes a)
 {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
@@ -144,7 +149,8 @@ static inline float lanes_largest(lanes a)
 /* The largest by bits, of values without sign. */
 static inline float lanes_largest_bits(lanes a)
 {
-    const __m256i eight = _mm256_max_epi32(_mm256_castps_si256(_mm512_castps512_ps256(a)), _mm256_castps_si256(_mm512_extractf32x8_ps(a, 1)));
+    const __m256i eight = _mm256_max_epi32(_mm256_castps_si256(_mm512_castps512_ps256(a)),
+                                           _mm256_castps_si256(_mm512_extractf32x8_ps(a, 1)));
     const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
     const __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(1, 0, 3, 2)));
     const __m128i one = _mm_max_epi32(two, _mm_shuffle_epi32(two, _MM_SHUFFLE(2, 3, 0, 1)));

@@ -2,8 +2,7 @@
 /*
  * Quantised matmul with AVX2: a register holds one k-group of 8 of a tile's 16 rows as unsigned bytes, vpmaddubsw
  * multiplies them with four broadcast inputs, and int16 sums are widened before they can overflow: 8 k-groups of 4-bit
- * weights (8*2*15*127), 4 of 5-bit, 2 of 6-bit ones stay below 2^15. Signed 8-bit weights (Q8_0) give their sign to
- * the inputs; their pairs stay below 2^15 too (2*128*127).
+ * weights (8*2*15*127), 4 of 5-bit, 2 of 6-bit ones stay below 2^15. Q8_0 is widened to int16 for vpmaddwd.
  */
 #include "kernels/tile.h"
 #include "kernels/vector.h"
@@ -13,12 +12,12 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum {
-    SCRATCH_BLOCK = 64 + 512,   /* Q8_0 made into a tile: float scale[16], then signed bytes [8][16][4] */
+    SCRATCH_BLOCK = 64 + 1024,  /* Q8_0 made into a tile: float scale[16], then int16 [16][16 rows][2] */
     CACHED_PANELS = 256 * 1024, /* bytes of activations that stay in the second-level cache while tiles pass by */
 };
 
-/* The types as this file sees them: what a tile holds. EXPANDED is a Q8_0 tile in scratch. */
-typedef enum form { Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, EXPANDED } form;
+/* The packed types. */
+typedef enum form { Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K } form;
 
 /* Eight rows of a block. */
 typedef struct half_view {
@@ -72,9 +71,8 @@ ALWAYS_INLINE half_view view_six_bit(form f, const uint8_t *tile, uint32_t b, ui
     const __m256i two_bits = _mm256_set1_epi32(3);
     const __m256i scale = _mm256_or_si256(_mm256_and_si256(low, _mm256_set1_epi32(15)),
                                           _mm256_slli_epi32(_mm256_and_si256(high, two_bits), 4));
-    const __m256i minimum =
-        _mm256_or_si256(_mm256_srli_epi32(low, 4),
-                        _mm256_slli_epi32(_mm256_and_si256(_mm256_srli_epi32(high, 2), two_bits), 4));
+    const __m256i minimum = _mm256_or_si256(
+        _mm256_srli_epi32(low, 4), _mm256_slli_epi32(_mm256_and_si256(_mm256_srli_epi32(high, 2), two_bits), 4));
     const __m256i negative = _mm256_sub_epi32(_mm256_setzero_si256(), minimum);
     return (half_view){
         .scale = _mm256_mul_ps(load_halves(super + 16 * half), _mm256_cvtepi32_ps(scale)),
@@ -110,11 +108,6 @@ ALWAYS_INLINE half_view view(form f, const uint8_t *tile, uint32_t b, uint32_t h
         return view_six_bit(f, tile, b, half);
     if (f == Q6_K)
         return view_q6_k(tile, b, half);
-    if (f == EXPANDED) {
-        const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
-        return (half_view){.scale = _mm256_loadu_ps((const float *)(const void *)block + 8 * half),
-                           .quants = block + 64 + 32 * half};
-    }
     return view_32(f, tile, b, half);
 }
 
@@ -123,14 +116,9 @@ ALWAYS_INLINE __m256i load_quants(const uint8_t *bytes)
     return _mm256_loadu_si256((const __m256i *)bytes);
 }
 
-/* k-groups g and g + 4 (g from 0 to 3) as bytes: unsigned, but for EXPANDED. */
+/* k-groups g and g + 4 (g from 0 to 3) as unsigned bytes. */
 ALWAYS_INLINE void load_groups(form f, const half_view *v, uint32_t g, __m256i *low, __m256i *high)
 {
-    if (f == EXPANDED) {
-        *low = load_quants(v->quants + 64 * (size_t)g);
-        *high = load_quants(v->quants + 64 * (size_t)(g + 4));
-        return;
-    }
     const __m256i four_bits = _mm256_set1_epi8(15);
     const __m256i nibbles = load_quants(v->quants + 64 * (size_t)g);
     *low = _mm256_and_si256(nibbles, four_bits);
@@ -161,12 +149,9 @@ ALWAYS_INLINE __m256 broadcast_float(const uint8_t *bytes)
 }
 
 /* Products of four inputs, summed by pairs in int16. */
-ALWAYS_INLINE __m256i multiply(form f, __m256i weights, const uint8_t *q)
+ALWAYS_INLINE __m256i multiply(__m256i weights, const uint8_t *q)
 {
-    const __m256i x = broadcast_int(q);
-    if (f == EXPANDED)
-        return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(x, weights));
-    return _mm256_maddubs_epi16(weights, x);
+    return _mm256_maddubs_epi16(weights, broadcast_int(q));
 }
 
 /* Exact sums of one block's products for eight rows and `columns` columns. */
@@ -175,7 +160,7 @@ ALWAYS_INLINE void sum_products(const form f, const half_view *v, const uint8_t 
 {
     const __m256i ones = _mm256_set1_epi16(1);
     /* k-groups that an int16 sum can take before it is widened: pairs (g, g + 4), or for Q6_K one of each */
-    const uint32_t flush = f == EXPANDED ? 1 : f == Q5_0 || f == Q5_1 || f == Q5_K || f == Q6_K ? 2 : 4;
+    const uint32_t flush = f == Q5_0 || f == Q5_1 || f == Q5_K || f == Q6_K ? 2 : 4;
     __m256i low16[KERN_PANEL], high16[KERN_PANEL];
     for (uint32_t c = 0; c < columns; c++)
         sums[c] = _mm256_setzero_si256();
@@ -186,12 +171,7 @@ ALWAYS_INLINE void sum_products(const form f, const half_view *v, const uint8_t 
 #pragma GCC unroll 4
         for (uint32_t c = 0; c < columns; c++) {
             const uint8_t *const q = block + 12 * columns + 4 * c + 4 * columns * g;
-            __m256i first = multiply(f, low, q), second = multiply(f, high, q + 16 * columns);
-            if (f == EXPANDED) { /* two products of 8 bits fill int16: each pair is widened at once */
-                sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(first, ones));
-                sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(second, ones));
-                continue;
-            }
+            __m256i first = multiply(low, q), second = multiply(high, q + 16 * columns);
             if (g % flush != 0) {
                 first = _mm256_add_epi16(first, low16[c]);
                 second = _mm256_add_epi16(second, high16[c]);
@@ -219,7 +199,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
     for (uint32_t c = 0; c < columns; c++)
         results[0][c] = results[1][c] = _mm256_setzero_ps();
     for (uint32_t b = 0; b < n_blocks; b++) {
-        const uint8_t *const block = x + (size_t)b * columns * KERN_COLUMN_BLOCK_BYTES;
+        const uint8_t *const block = x + (size_t)b * columns * KERN_INT8_BYTES;
 #pragma GCC unroll 2
         for (uint32_t half = 0; half < 2; half++) {
             const half_view v = view(f, tile, b, half);
@@ -239,7 +219,8 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
                 const __m256 scale = _mm256_mul_ps(v.scale, broadcast_float(column));
                 results[half][c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum), results[half][c]);
                 if (has_minimum(f))
-                    results[half][c] = _mm256_fmadd_ps(v.minimum, broadcast_float(column + 4 * columns), results[half][c]);
+                    results[half][c] =
+                        _mm256_fmadd_ps(v.minimum, broadcast_float(column + 4 * columns), results[half][c]);
             }
         }
     }
@@ -255,7 +236,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
 ALWAYS_INLINE void tile_all_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
                                     uint32_t n_columns, float *out, size_t out_stride)
 {
-    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_COLUMN_BLOCK_BYTES;
+    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
     for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
         tile_columns(f, tile, n_blocks, x + c / KERN_PANEL * panel_bytes, KERN_PANEL, n_columns - c,
                      out + c * out_stride, out_stride);
@@ -285,29 +266,30 @@ ALWAYS_INLINE __m256 row_scales(const row_pointers *rows, size_t offset)
 {
     __m128i scales = _mm_setzero_si128();
 #define FIRN_SCALE(i) scales = _mm_insert_epi16(scales, kern_load16(rows->at[i] + offset), i);
-    FIRN_SCALE(0) FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3)
-    FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
+    FIRN_SCALE(0)
+    FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3) FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
 #undef FIRN_SCALE
-    return _mm256_cvtph_ps(scales);
+        return _mm256_cvtph_ps(scales);
 }
 
 static void one_column_in_place(const kern_matrix *weights, uint32_t first, const uint8_t *x, float *out)
 {
     const row_pointers rows = eight_rows(weights, first);
-    const __m256i ones = _mm256_set1_epi16(1);
     __m256 result = _mm256_setzero_ps();
     for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
         const size_t offset = (size_t)b * ROW_BLOCK;
-        const uint8_t *const column = x + (size_t)b * KERN_COLUMN_BLOCK_BYTES;
-        const __m256i q = load_quants(column + 12);
+        const uint8_t *const column = x + (size_t)b * KERN_INT16_BYTES;
+        const __m256i q_low = load_quants(column + 4), q_high = load_quants(column + 36);
         __m256i sums[HALF_ROWS];
 #pragma GCC unroll 8
         for (uint32_t r = 0; r < HALF_ROWS; r++) {
-            const __m256i w = load_quants(rows.at[r] + offset + 2);
-            sums[r] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w)), ones);
+            const __m128i *const w = (const __m128i *)(rows.at[r] + offset + 2);
+            sums[r] = _mm256_add_epi32(_mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(w)), q_low),
+                                       _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(w + 1)), q_high));
         }
         const __m256i low = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
-        const __m256i high = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[4], sums[5]), _mm256_hadd_epi32(sums[6], sums[7]));
+        const __m256i high =
+            _mm256_hadd_epi32(_mm256_hadd_epi32(sums[4], sums[5]), _mm256_hadd_epi32(sums[6], sums[7]));
         const __m256i sum =
             _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31));
         const __m256 scale = _mm256_mul_ps(row_scales(&rows, offset), broadcast_float(column));
@@ -348,9 +330,49 @@ static void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *scra
             for (uint32_t r = 0; r < HALF_ROWS; r++)
                 v[r] = load_quants(rows.at[r] + offset + 2);
             transpose_eight(v);
-            for (uint32_t g = 0; g < 8; g++)
-                _mm256_storeu_si256((__m256i *)(to + 64 + 64 * g + 32 * half), v[g]);
+            for (uint32_t g = 0; g < 8; g++) { /* bytes 0 and 2 of each four, then 1 and 3, as int16 */
+                uint8_t *const pairs = to + 64 + 128 * g + 32 * half;
+                const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(v[g], 8), 8);
+                _mm256_storeu_si256((__m256i *)pairs, even);
+                _mm256_storeu_si256((__m256i *)(pairs + 64), _mm256_srai_epi16(v[g], 8));
+            }
         }
+    }
+}
+
+/* An expanded tile times one panel, of which `n_out` columns are stored. */
+static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out, float *out,
+                           size_t out_stride)
+{
+    for (uint32_t half = 0; half < 2; half++) {
+        __m256 results[KERN_PANEL];
+        for (uint32_t c = 0; c < KERN_PANEL; c++)
+            results[c] = _mm256_setzero_ps();
+        for (uint32_t b = 0; b < n_blocks; b++) {
+            const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
+            const uint8_t *const inputs = x + (size_t)b * KERN_PANEL * KERN_INT16_BYTES;
+            __m256i sums[KERN_PANEL];
+            for (uint32_t c = 0; c < KERN_PANEL; c++)
+                sums[c] = _mm256_setzero_si256();
+#pragma GCC unroll 4
+            for (uint32_t p = 0; p < 16; p++) {
+                const __m256i w = load_quants(block + 64 + 64 * (size_t)p + 32 * half);
+#pragma GCC unroll 4
+                for (uint32_t c = 0; c < KERN_PANEL; c++)
+                    sums[c] = _mm256_add_epi32(
+                        sums[c], _mm256_madd_epi16(w, broadcast_int(inputs + 16 * (1 + p) + 4 * (size_t)c)));
+            }
+            const __m256 weight_scale = _mm256_loadu_ps((const float *)(const void *)block + HALF_ROWS * half);
+#pragma GCC unroll 4
+            for (uint32_t c = 0; c < KERN_PANEL; c++) {
+                const __m256 scale = _mm256_mul_ps(weight_scale, broadcast_float(inputs + 4 * (size_t)c));
+                results[c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sums[c]), results[c]);
+            }
+        }
+#pragma GCC unroll 4
+        for (uint32_t c = 0; c < KERN_PANEL; c++)
+            if (c < n_out)
+                _mm256_storeu_ps(out + c * out_stride + HALF_ROWS * half, results[c]);
     }
 }
 
@@ -383,7 +405,9 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
             one_column_in_place(weights, t * KERN_TILE_ROWS + HALF_ROWS, x, out + HALF_ROWS);
         } else {
             expand_tile(weights, t, scratch);
-            tile_all_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
+            for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
+                expanded_panel(scratch, n, x + (size_t)c * n * KERN_INT16_BYTES, n_columns - c, out + c * out_stride,
+                               out_stride);
         }
         break;
     }
@@ -392,13 +416,15 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
 static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                    float *out, size_t out_stride, uint8_t *scratch)
 {
-    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
+    const bool wide = kern_type_input(weights->type) == KERN_INPUT_INT16;
+    const uint8_t *const panels = wide ? x->int16_panels : x->int8_panels;
+    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * (wide ? KERN_INT16_BYTES : KERN_INT8_BYTES);
     const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / KERN_PANEL * KERN_PANEL;
     const uint32_t step = fitting < 32 ? 32 : fitting;
     for (uint32_t c = 0; c < x->n_columns; c += step) {
         const uint32_t left = x->n_columns - c;
         for (uint32_t t = tile_begin; t < tile_end; t++)
-            tile_product(weights, t, x->panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
+            tile_product(weights, t, panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
                          out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride, scratch);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Quantised matmul with AVX-512 VNNI: one register holds one k-group of a tile's 16 rows as unsigned bytes, and
- * vpdpbusd adds its products with four broadcast inputs to 16 exact int32 sums. The zero point of a type is taken off by
- * one vpdpwssd with the inputs' sums.
+ * vpdpbusd adds its products with four broadcast inputs to 16 exact int32 sums. The zero point of a type is taken off
+ * by one vpdpwssd with the inputs' sums.
  */
 #include "kernels/tile.h"
 #include "kernels/vector.h"
@@ -13,12 +13,12 @@
 
 enum {
     MOST_COLUMNS = 12,
-    SCRATCH_BLOCK = 64 + 512, /* Q8_0 made into a tile: float scale[16], then bytes [8][16][4] with 128 added */
+    SCRATCH_BLOCK = 64 + 1024,  /* Q8_0 made into a tile: float scale[16], then int16 [16][16 rows][2] */
     CACHED_PANELS = 384 * 1024, /* bytes of activations that stay in the second-level cache while tiles pass by */
 };
 
-/* The types as this file sees them: what a tile holds. EXPANDED is a Q8_0 tile in scratch. */
-typedef enum form { Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, EXPANDED } form;
+/* The packed types. */
+typedef enum form { Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K } form;
 
 typedef struct block_view {
     __m512 scale, minimum;
@@ -43,7 +43,7 @@ ALWAYS_INLINE bool has_minimum(form f)
 
 ALWAYS_INLINE int zero_point(form f)
 {
-    return f == Q4_0 ? 8 : f == Q5_0 ? 16 : f == Q6_K ? 32 : f == EXPANDED ? 128 : 0;
+    return f == Q4_0 ? 8 : f == Q5_0 ? 16 : f == Q6_K ? 32 : 0;
 }
 
 /* Blocks with F16 scales (and minima), then planes, then nibbles. */
@@ -69,9 +69,8 @@ ALWAYS_INLINE block_view view_six_bit(form f, const uint8_t *tile, uint32_t b)
     const __m512i two_bits = _mm512_set1_epi32(3);
     const __m512i scale = _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi32(15)),
                                           _mm512_slli_epi32(_mm512_and_si512(high, two_bits), 4));
-    const __m512i minimum =
-        _mm512_or_si512(_mm512_srli_epi32(low, 4),
-                        _mm512_slli_epi32(_mm512_and_si512(_mm512_srli_epi32(high, 2), two_bits), 4));
+    const __m512i minimum = _mm512_or_si512(
+        _mm512_srli_epi32(low, 4), _mm512_slli_epi32(_mm512_and_si512(_mm512_srli_epi32(high, 2), two_bits), 4));
     const __m512i negative = _mm512_sub_epi32(_mm512_setzero_si512(), minimum);
     return (block_view){
         .scale = _mm512_mul_ps(load_halves(super), _mm512_cvtepi32_ps(scale)),
@@ -101,21 +100,12 @@ ALWAYS_INLINE block_view view(form f, const uint8_t *tile, uint32_t b)
         return view_six_bit(f, tile, b);
     if (f == Q6_K)
         return view_q6_k(tile, b);
-    if (f == EXPANDED) {
-        const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
-        return (block_view){.scale = _mm512_loadu_ps((const float *)(const void *)block), .quants = block + 64};
-    }
     return view_32(f, tile, b);
 }
 
 /* k-groups g and g + 4 (g from 0 to 3) as unsigned bytes. */
 ALWAYS_INLINE void load_groups(form f, const block_view *v, uint32_t g, __m512i *low, __m512i *high)
 {
-    if (f == EXPANDED) {
-        *low = _mm512_loadu_si512(v->quants + 64 * (size_t)g);
-        *high = _mm512_loadu_si512(v->quants + 64 * (size_t)(g + 4));
-        return;
-    }
     const __m512i four_bits = _mm512_set1_epi8(15);
     const __m512i nibbles = _mm512_loadu_si512(v->quants + 64 * (size_t)g);
     *low = _mm512_and_si512(nibbles, four_bits);
@@ -150,7 +140,7 @@ ALWAYS_INLINE __m512 broadcast_float(const uint8_t *bytes)
 ALWAYS_INLINE const uint8_t *column_at(const uint8_t *x, size_t panel_bytes, uint32_t b, const uint32_t width,
                                        uint32_t c)
 {
-    return x + c / width * panel_bytes + (size_t)b * width * KERN_COLUMN_BLOCK_BYTES + 4 * (c % width);
+    return x + c / width * panel_bytes + (size_t)b * width * KERN_INT8_BYTES + 4 * (c % width);
 }
 
 /* One tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored. */
@@ -158,7 +148,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
                                 const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
 {
     const uint32_t width = columns == 1 ? 1 : KERN_PANEL;
-    const size_t panel_bytes = (size_t)n_blocks * width * KERN_COLUMN_BLOCK_BYTES;
+    const size_t panel_bytes = (size_t)n_blocks * width * KERN_INT8_BYTES;
     const __m512i zero = _mm512_set1_epi16((int16_t)-zero_point(f));
     const __m512i zero_low = _mm512_set1_epi32((uint16_t)-zero_point(f)), zero_high = _mm512_slli_epi32(zero_low, 16);
     __m512 results[MOST_COLUMNS];
@@ -167,7 +157,8 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
         results[c] = _mm512_setzero_ps();
     for (uint32_t b = 0; b < n_blocks; b++) {
         const block_view v = view(f, tile, b);
-        __m512i sums[MOST_COLUMNS], second[MOST_COLUMNS]; /* second: of k-groups 4 to 7, where they have their own scale */
+        __m512i sums[MOST_COLUMNS],
+            second[MOST_COLUMNS]; /* second: of k-groups 4 to 7, where they have their own scale */
 #pragma GCC unroll 12
         for (uint32_t c = 0; c < columns; c++)
             sums[c] = second[c] = _mm512_setzero_si512();
@@ -192,7 +183,8 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
             if (f == Q6_K) {
                 sum = _mm512_dpwssd_epi32(sum, zero_low, broadcast_int(column + 8 * width));
                 const __m512i other = _mm512_dpwssd_epi32(second[c], zero_high, broadcast_int(column + 8 * width));
-                sum = _mm512_add_epi32(_mm512_mullo_epi32(sum, v.subscale[0]), _mm512_mullo_epi32(other, v.subscale[1]));
+                sum =
+                    _mm512_add_epi32(_mm512_mullo_epi32(sum, v.subscale[0]), _mm512_mullo_epi32(other, v.subscale[1]));
             } else {
                 if (columns == 1)
                     sum = _mm512_add_epi32(sum, second[c]);
@@ -214,7 +206,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
 ALWAYS_INLINE void tile_all_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
                                     uint32_t n_columns, float *out, size_t out_stride)
 {
-    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_COLUMN_BLOCK_BYTES;
+    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
     const uint32_t most = f == Q6_K ? 8 : MOST_COLUMNS; /* Q6_K has twice the sums */
     for (uint32_t c = 0, taken; c < n_columns; c += taken) {
         const uint32_t left = n_columns - c;
@@ -256,20 +248,13 @@ ALWAYS_INLINE row_pointers tile_rows(const kern_matrix *weights, uint32_t tile)
 ALWAYS_INLINE __m512 row_scales(const row_pointers *rows, size_t offset)
 {
     __m128i low = _mm_setzero_si128(), high = _mm_setzero_si128();
-#define FIRN_SCALE(i)                                                        \
-    low = _mm_insert_epi16(low, kern_load16(rows->at[i] + offset), i);       \
+#define FIRN_SCALE(i)                                                  \
+    low = _mm_insert_epi16(low, kern_load16(rows->at[i] + offset), i); \
     high = _mm_insert_epi16(high, kern_load16(rows->at[i + 8] + offset), i);
-    FIRN_SCALE(0) FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3)
-    FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
+    FIRN_SCALE(0)
+    FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3) FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
 #undef FIRN_SCALE
-    return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
-}
-
-/* 32 bytes of two rows, one in each half. */
-ALWAYS_INLINE __m512i two_rows(const uint8_t *first, const uint8_t *second)
-{
-    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)first)),
-                              _mm256_loadu_si256((const __m256i *)second), 1);
+        return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
 }
 
 /* Adds neighbours: each 128-bit part gets the sums of four registers' parts, in order. */
@@ -283,25 +268,30 @@ ALWAYS_INLINE __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i d)
 static void one_column_in_place(const kern_matrix *weights, uint32_t tile, const uint8_t *x, float *out)
 {
     const row_pointers rows = tile_rows(weights, tile);
-    const __m512i flip = _mm512_set1_epi8((char)0x80);
-    const __m512i zero = _mm512_set1_epi16(-128);
     __m512 result = _mm512_setzero_ps();
     for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
         const size_t offset = (size_t)b * ROW_BLOCK;
-        const uint8_t *const column = x + (size_t)b * KERN_COLUMN_BLOCK_BYTES;
-        const __m512i q = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(column + 12)));
-        __m512i sums[8];
-#pragma GCC unroll 8
-        for (uint32_t i = 0; i < 8; i++) { /* register i has rows i and i + 4, or from 4 on i + 4 and i + 8 */
-            const uint32_t r = i < 4 ? i : i + 4;
-            const __m512i w = two_rows(rows.at[r] + offset + 2, rows.at[r + 4] + offset + 2);
-            sums[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_xor_si512(w, flip), q);
+        const uint8_t *const column = x + (size_t)b * KERN_INT16_BYTES;
+        const __m512i q = _mm512_loadu_si512(column + 4);
+        __m512i fours[4];
+#pragma GCC unroll 4
+        for (uint32_t i = 0; i < 4; i++) {
+            __m512i sums[4];
+#pragma GCC unroll 4
+            for (uint32_t r = 0; r < 4; r++) {
+                const __m256i bytes = _mm256_loadu_si256((const __m256i *)(rows.at[4 * i + r] + offset + 2));
+                sums[r] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), _mm512_cvtepi8_epi16(bytes), q);
+            }
+            fours[i] = sum_four(sums[0], sums[1], sums[2], sums[3]);
         }
-        const __m512i first = sum_four(sums[0], sums[1], sums[2], sums[3]);
-        const __m512i last = sum_four(sums[4], sums[5], sums[6], sums[7]);
-        __m512i sum = _mm512_add_epi32(_mm512_shuffle_i32x4(first, last, _MM_SHUFFLE(2, 0, 2, 0)),
-                                       _mm512_shuffle_i32x4(first, last, _MM_SHUFFLE(3, 1, 3, 1)));
-        sum = _mm512_dpwssd_epi32(sum, zero, broadcast_int(column + 8));
+        /* part p of register i holds partial sums of rows 4i to 4i + 3: transpose the parts, add */
+        const __m512i even01 = _mm512_shuffle_i32x4(fours[0], fours[1], _MM_SHUFFLE(2, 0, 2, 0));
+        const __m512i odd01 = _mm512_shuffle_i32x4(fours[0], fours[1], _MM_SHUFFLE(3, 1, 3, 1));
+        const __m512i even23 = _mm512_shuffle_i32x4(fours[2], fours[3], _MM_SHUFFLE(2, 0, 2, 0));
+        const __m512i odd23 = _mm512_shuffle_i32x4(fours[2], fours[3], _MM_SHUFFLE(3, 1, 3, 1));
+        const __m512i two01 = _mm512_add_epi32(even01, odd01), two23 = _mm512_add_epi32(even23, odd23);
+        const __m512i sum = _mm512_add_epi32(_mm512_shuffle_i32x4(two01, two23, _MM_SHUFFLE(2, 0, 2, 0)),
+                                             _mm512_shuffle_i32x4(two01, two23, _MM_SHUFFLE(3, 1, 3, 1)));
         const __m512 scale = _mm512_mul_ps(row_scales(&rows, offset), broadcast_float(column));
         result = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), result);
     }
@@ -331,7 +321,6 @@ ALWAYS_INLINE void transpose_eight(__m256i *v)
 static void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *scratch)
 {
     const row_pointers rows = tile_rows(weights, tile);
-    const __m256i flip = _mm256_set1_epi8((char)0x80);
     for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
         const size_t offset = (size_t)b * ROW_BLOCK;
         uint8_t *const to = scratch + (size_t)b * SCRATCH_BLOCK;
@@ -339,12 +328,72 @@ static void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *scra
         for (uint32_t half = 0; half < 2; half++) {
             __m256i v[8];
             for (uint32_t r = 0; r < 8; r++)
-                v[r] = _mm256_xor_si256(
-                    _mm256_loadu_si256((const __m256i *)(rows.at[8 * half + r] + offset + 2)), flip);
+                v[r] = _mm256_loadu_si256((const __m256i *)(rows.at[8 * half + r] + offset + 2));
             transpose_eight(v);
-            for (uint32_t g = 0; g < 8; g++)
-                _mm256_storeu_si256((__m256i *)(to + 64 + 64 * g + 32 * half), v[g]);
+            for (uint32_t g = 0; g < 8; g++) { /* bytes 0 and 2 of each four, then 1 and 3, as int16 */
+                uint8_t *const pairs = to + 64 + 128 * g + 32 * half;
+                const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(v[g], 8), 8);
+                _mm256_storeu_si256((__m256i *)pairs, even);
+                _mm256_storeu_si256((__m256i *)(pairs + 64), _mm256_srai_epi16(v[g], 8));
+            }
         }
+    }
+}
+
+/* An expanded tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored. */
+ALWAYS_INLINE void expanded_columns(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, const uint32_t columns,
+                                    uint32_t n_out, float *out, size_t out_stride)
+{
+    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT16_BYTES;
+    __m512 results[MOST_COLUMNS];
+#pragma GCC unroll 12
+    for (uint32_t c = 0; c < columns; c++)
+        results[c] = _mm512_setzero_ps();
+    for (uint32_t b = 0; b < n_blocks; b++) {
+        const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
+        const uint8_t *const inputs = x + (size_t)b * KERN_PANEL * KERN_INT16_BYTES;
+        __m512i sums[MOST_COLUMNS];
+#pragma GCC unroll 12
+        for (uint32_t c = 0; c < columns; c++)
+            sums[c] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+        for (uint32_t p = 0; p < 16; p++) {
+            const __m512i w = _mm512_loadu_si512(block + 64 + 64 * (size_t)p);
+#pragma GCC unroll 12
+            for (uint32_t c = 0; c < columns; c++)
+                sums[c] = _mm512_dpwssd_epi32(
+                    sums[c], w,
+                    broadcast_int(inputs + c / KERN_PANEL * panel_bytes + 16 * (1 + p) + 4 * (c % KERN_PANEL)));
+        }
+        const __m512 weight_scale = _mm512_loadu_ps((const float *)(const void *)block);
+#pragma GCC unroll 12
+        for (uint32_t c = 0; c < columns; c++) {
+            const __m512 scale = _mm512_mul_ps(
+                weight_scale, broadcast_float(inputs + c / KERN_PANEL * panel_bytes + 4 * (c % KERN_PANEL)));
+            results[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sums[c]), results[c]);
+        }
+    }
+#pragma GCC unroll 12
+    for (uint32_t c = 0; c < columns; c++)
+        if (c < n_out)
+            _mm512_storeu_ps(out + c * out_stride, results[c]);
+}
+
+static void expanded_all_columns(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_columns,
+                                 float *out, size_t out_stride)
+{
+    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT16_BYTES;
+    for (uint32_t c = 0, taken; c < n_columns; c += taken) {
+        const uint32_t left = n_columns - c;
+        const uint8_t *const panels = x + c / KERN_PANEL * panel_bytes;
+        float *const to = out + c * out_stride;
+        taken = left > 8 ? 12 : left > 4 ? 8 : 4;
+        if (taken == 12)
+            expanded_columns(tile, n_blocks, panels, 12, left, to, out_stride);
+        else if (taken == 8)
+            expanded_columns(tile, n_blocks, panels, 8, left, to, out_stride);
+        else
+            expanded_columns(tile, n_blocks, panels, 4, left, to, out_stride);
     }
 }
 
@@ -376,7 +425,7 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
             one_column_in_place(weights, t, x, out);
         } else {
             expand_tile(weights, t, scratch);
-            tile_all_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
+            expanded_all_columns(scratch, n, x, n_columns, out, out_stride);
         }
         break;
     }
@@ -385,13 +434,15 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
 static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                    float *out, size_t out_stride, uint8_t *scratch)
 {
-    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
+    const bool wide = kern_type_input(weights->type) == KERN_INPUT_INT16;
+    const uint8_t *const panels = wide ? x->int16_panels : x->int8_panels;
+    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * (wide ? KERN_INT16_BYTES : KERN_INT8_BYTES);
     const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / MOST_COLUMNS * MOST_COLUMNS;
     const uint32_t step = fitting < 4 * MOST_COLUMNS ? 4 * MOST_COLUMNS : fitting;
     for (uint32_t c = 0; c < x->n_columns; c += step) {
         const uint32_t left = x->n_columns - c;
         for (uint32_t t = tile_begin; t < tile_end; t++)
-            tile_product(weights, t, x->panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
+            tile_product(weights, t, panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
                          out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride, scratch);
     }
 }

@@ -11,27 +11,44 @@ enum { MOST_COLUMNS = 70 };
 
 typedef struct inputs {
     float *floats;
-    uint8_t *panels;
+    uint8_t *int8, *int16;
     kern_activations activations;
 } inputs;
 
-/* `extreme` makes every quant -127 or 127. */
+static void quantise_all(const kern_table *table, const inputs *x, uint32_t n_columns, uint32_t n_inputs)
+{
+    const uint32_t width = n_columns == 1 ? 1 : KERN_PANEL, n_blocks = n_inputs / KERN_BLOCK;
+    for (uint32_t c = 0; c < n_columns; c += width) {
+        const uint32_t count = n_columns - c < width ? n_columns - c : width;
+        const float *const floats = x->floats + (size_t)c * n_inputs;
+        table->quantise_int8(floats, n_inputs, count, width, n_blocks,
+                             x->int8 + (size_t)c * n_blocks * KERN_INT8_BYTES);
+        table->quantise_int16(floats, n_inputs, count, width, n_blocks,
+                              x->int16 + (size_t)c * n_blocks * KERN_INT16_BYTES);
+    }
+}
+
+/* `extreme` makes every input the largest or the smallest integer. */
 static inputs make_inputs(support_random *random, const kern_table *table, uint32_t n_columns, uint32_t n_inputs,
                           bool extreme)
 {
+    const size_t padded = ((size_t)n_columns + KERN_PANEL) * (n_inputs / KERN_BLOCK);
     inputs x = {support_poisoned((size_t)n_columns * n_inputs * sizeof(float)),
-                support_poisoned(kern_panel_bytes(n_columns, n_inputs)), {0}};
+                support_poisoned(padded * KERN_INT8_BYTES),
+                support_poisoned(padded * KERN_INT16_BYTES),
+                {0}};
     for (size_t i = 0; i < (size_t)n_columns * n_inputs; i++) {
         const float value = support_random_float(random) * 4.0f;
         x.floats[i] = extreme ? (value < 0 ? -1.0f : 1.0f) : value;
     }
-    const uint32_t width = n_columns == 1 ? 1 : KERN_PANEL;
-    const size_t panel_bytes = (size_t)width * (n_inputs / KERN_BLOCK) * KERN_COLUMN_BLOCK_BYTES;
-    for (uint32_t c = 0; c < n_columns; c += width)
-        table->quantise(x.floats + (size_t)c * n_inputs, n_inputs, n_columns - c < width ? n_columns - c : width, width,
-                        n_inputs / KERN_BLOCK, x.panels + c / width * panel_bytes);
-    x.activations = (kern_activations){x.floats, n_inputs, x.panels, n_columns};
+    quantise_all(table, &x, n_columns, n_inputs);
+    x.activations = (kern_activations){x.floats, n_inputs, x.int8, x.int16, n_columns};
     return x;
+}
+
+static void free_inputs(const inputs *x)
+{
+    free(x->floats), free(x->int8), free(x->int16);
 }
 
 static void check(const kern_table *table, const kern_table *scalar, support_random *random, kern_type type,
@@ -48,7 +65,8 @@ static void check(const kern_table *table, const kern_table *scalar, support_ran
     kern_matmul(table, &matrix, 0, kern_tiles(&matrix), &x.activations, found, stride, scratch);
     cr_assert_arr_eq(expected, found, bytes, "%s %s: %u rows, %u inputs, %u columns%s", kern_level_name(table->level),
                      kern_type_find(type)->name, n_rows, n_inputs, n_columns, extreme ? ", extreme" : "");
-    free(rows), free(packed), free(x.floats), free(x.panels), free(expected), free(found), free(scratch);
+    free_inputs(&x);
+    free(rows), free(packed), free(expected), free(found), free(scratch);
 }
 
 Test(matmul, every_level_gives_the_scalar_bits)
@@ -95,11 +113,12 @@ Test(matmul, column_count_changes_nothing)
         kern_matmul(&best, &matrix, 0, 1, &many.activations, all[0], 16, scratch);
         for (uint32_t c = 0; c < 7; c++) {
             memcpy(one.floats, many.floats + c * 256, 256 * sizeof(float));
-            best.quantise(one.floats, 256, 1, 1, 8, one.panels);
+            quantise_all(&best, &one, 1, 256);
             kern_matmul(&best, &matrix, 0, 1, &one.activations, alone, 16, scratch);
             cr_assert_arr_eq(alone, all[c], sizeof alone);
         }
-        free(rows), free(packed), free(many.floats), free(many.panels), free(one.floats), free(one.panels), free(scratch);
+        free_inputs(&many), free_inputs(&one);
+        free(rows), free(packed), free(scratch);
     }
 }
 
@@ -125,6 +144,7 @@ Test(matmul, is_near_the_exact_product)
             cr_assert_leq(fabs(exact - (double)found[r]), magnitude * (4.0 / 254.0 + 1e-4), "%s row %u",
                           kern_type_find(*type)->name, r);
         }
-        free(rows), free(packed), free(x.floats), free(x.panels);
+        free_inputs(&x);
+        free(rows), free(packed);
     }
 }
