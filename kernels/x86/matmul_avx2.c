@@ -262,14 +262,16 @@ ALWAYS_INLINE row_pointers eight_rows(const kern_matrix *weights, uint32_t first
     return rows;
 }
 
+ALWAYS_INLINE short scale_at(const row_pointers *rows, uint32_t r, size_t offset)
+{
+    return (short)kern_load16(rows->at[r] + offset);
+}
+
 ALWAYS_INLINE __m256 row_scales(const row_pointers *rows, size_t offset)
 {
-    __m128i scales = _mm_setzero_si128();
-#define FIRN_SCALE(i) scales = _mm_insert_epi16(scales, kern_load16(rows->at[i] + offset), i);
-    FIRN_SCALE(0)
-    FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3) FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
-#undef FIRN_SCALE
-        return _mm256_cvtph_ps(scales);
+    return _mm256_cvtph_ps(_mm_set_epi16(
+        scale_at(rows, 7, offset), scale_at(rows, 6, offset), scale_at(rows, 5, offset), scale_at(rows, 4, offset),
+        scale_at(rows, 3, offset), scale_at(rows, 2, offset), scale_at(rows, 1, offset), scale_at(rows, 0, offset)));
 }
 
 static void one_column_in_place(const kern_matrix *weights, uint32_t first, const uint8_t *x, float *out)

@@ -245,16 +245,18 @@ ALWAYS_INLINE row_pointers tile_rows(const kern_matrix *weights, uint32_t tile)
     return rows;
 }
 
+ALWAYS_INLINE short scale_at(const row_pointers *rows, uint32_t r, size_t offset)
+{
+    return (short)kern_load16(rows->at[r] + offset);
+}
+
 ALWAYS_INLINE __m512 row_scales(const row_pointers *rows, size_t offset)
 {
-    __m128i low = _mm_setzero_si128(), high = _mm_setzero_si128();
-#define FIRN_SCALE(i)                                                  \
-    low = _mm_insert_epi16(low, kern_load16(rows->at[i] + offset), i); \
-    high = _mm_insert_epi16(high, kern_load16(rows->at[i + 8] + offset), i);
-    FIRN_SCALE(0)
-    FIRN_SCALE(1) FIRN_SCALE(2) FIRN_SCALE(3) FIRN_SCALE(4) FIRN_SCALE(5) FIRN_SCALE(6) FIRN_SCALE(7)
-#undef FIRN_SCALE
-        return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
+    return _mm512_cvtph_ps(_mm256_set_epi16(
+        scale_at(rows, 15, offset), scale_at(rows, 14, offset), scale_at(rows, 13, offset), scale_at(rows, 12, offset),
+        scale_at(rows, 11, offset), scale_at(rows, 10, offset), scale_at(rows, 9, offset), scale_at(rows, 8, offset),
+        scale_at(rows, 7, offset), scale_at(rows, 6, offset), scale_at(rows, 5, offset), scale_at(rows, 4, offset),
+        scale_at(rows, 3, offset), scale_at(rows, 2, offset), scale_at(rows, 1, offset), scale_at(rows, 0, offset)));
 }
 
 /* Adds neighbours: each 128-bit part gets the sums of four registers' parts, in order. */
