@@ -105,13 +105,23 @@ firn_status tool_read_ids(const char *list, int32_t **ids, size_t *n_ids, firn_e
             free(*ids);
             *ids = NULL;
             return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                             "--ids: number %zu, '%.20s', is not a token id; give ids as in 1,2,3", n + 1, start);
+                             "token id number %zu, '%.20s', is not one; give ids as in 1,2,3", n + 1, start);
         }
         (*ids)[n++] = (int32_t)id;
         if (*c == '\0')
             break;
     }
     *n_ids = n;
+    return FIRN_OK;
+}
+
+firn_status tool_check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, firn_error *error)
+{
+    for (size_t i = 0; i < n_ids; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= n_vocab)
+            return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                             "token id number %zu, %d, is outside the vocabulary; 0 to %u are allowed", i + 1, ids[i],
+                             n_vocab - 1);
     return FIRN_OK;
 }
 

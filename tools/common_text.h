@@ -26,6 +26,9 @@ firn_status tool_copy(const char *argument, int escapes, tool_text *out, firn_er
 /* Reads "1,2,3". *ids is the caller's on success (free()). */
 firn_status tool_read_ids(const char *list, int32_t **ids, size_t *n_ids, firn_error *error);
 
+/* Whether every id is below n_vocab. */
+firn_status tool_check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, firn_error *error);
+
 /* How many of the bytes end in whole characters: all but the beginning of a character that may yet be completed. */
 size_t tool_whole_characters(const char *bytes, size_t length);
 

@@ -57,13 +57,16 @@ Test(common_text, ids)
     firn_error error = {0};
     cr_assert_eq(tool_read_ids("1,20,2147483647", &ids, &n_ids, &error), FIRN_OK);
     cr_assert(n_ids == 3 && ids[0] == 1 && ids[1] == 20 && ids[2] == INT32_MAX);
+    cr_assert_eq(tool_check_ids(ids, 2, 21, &error), FIRN_OK);
+    cr_assert_eq(tool_check_ids(ids, 2, 20, &error), FIRN_ERROR_ARGUMENT);
+    cr_assert(strstr(error.message, "number 2, 20,") != NULL && strstr(error.message, "0 to 19") != NULL);
     free(ids);
     static const char *const bad[] = {"", ",", "1,", ",1", "1,,2", "1, 2", "-1", "1.5", "2147483648", "99999999999999",
                                       "a"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cr_assert_eq(tool_read_ids(bad[i], &ids, &n_ids, &error), FIRN_ERROR_ARGUMENT, "'%s'", bad[i]);
         cr_assert_null(ids);
-        cr_assert(strstr(error.message, "--ids: number ") != NULL, "%s", error.message);
+        cr_assert(strstr(error.message, "token id number ") != NULL, "%s", error.message);
     }
 }
 
