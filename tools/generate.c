@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * generate: continues a prompt. The text goes to standard output as it comes, in whole characters; figures, progress
+ * and errors go to standard error. Redirected output is exactly the text.
+ *
+ * Exit status: 0 when it ran to its end, also when the reader of its output went away; 1 for an error, told in one
+ * line; 130 when it was interrupted, after writing what was produced and the figures.
+ */
+#include "engine/firn.h"
+#include "tools/common_arguments.h"
+#include "tools/common_json.h"
+#include "tools/common_system.h"
+#include "tools/common_text.h"
+#include "tools/common_tokens.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    EXIT_INTERRUPTED = 130,
+    NO_LOGPROBS = UINT32_MAX >> 1, /* the flag was not given */
+    MOST_LOGPROBS = 1000,
+    SLICE = 512, /* prompt tokens between two looks at interruption and progress */
+};
+
+typedef struct settings {
+    const char *model, *positional, *prompt, *file, *ids, *cpu_level;
+    uint32_t n_threads, n_ctx, n_batch, n_logprobs;
+    bool json, display_prompt, escapes, check_tensors, help, version;
+    firn_generation_parameters parameters;
+} settings;
+
+typedef struct run {
+    const settings *settings;
+    firn_context *context;
+    firn_model *model;
+    firn_session *session;
+    firn_sampler *sampler;
+    uint32_t n_vocab, n_ctx;
+    bool logprobs;
+    tool_text prompt; /* data is NULL where ids were given */
+    int32_t *ids;     /* [n_ids] of the prompt */
+    size_t n_ids;
+    size_t slice_start; /* of the prompt tokens that are being processed */
+    tool_tokens tokens; /* for JSON: the prompt's, then those generated */
+    size_t n_processed; /* tokens of the prompt; fewer than n_ids after an interruption */
+    size_t n_generated, n_steps;
+    char *text; /* JSON: all that was generated; else what still has to be written, at most an unfinished character */
+    size_t length, capacity;
+    bool output_gone;
+    double start, prompt_start, prompt_end, first_token, end; /* seconds */
+} run;
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t interrupted;
+static char file_shrank[TOOL_PATH + 128];
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* Reading a mapped page that the file no longer has. */
+static void on_bus_error(int number)
+{
+    (void)number;
+    const ssize_t written = write(STDERR_FILENO, file_shrank, strlen(file_shrank));
+    _exit(written < 0 ? EXIT_FAILURE : 1);
+}
+
+/* A second interrupt ends the program at once. */
+static void handle_signals(const char *model)
+{
+    struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
+    snprintf(file_shrank, sizeof file_shrank,
+             "generate: error: %s: the file was cut short or its disk failed while it was in use\n", model);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = on_interrupt;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_bus_error;
+    sigaction(SIGBUS, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a write to a closed pipe fails instead */
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/* ---- output ---- */
+
+/* Writes to standard output at once. A reader that went away is no error, but the end. */
+static firn_status put(run *r, const char *bytes, size_t length, firn_error *error)
+{
+    if (r->output_gone || (fwrite(bytes, 1, length, stdout) == length && fflush(stdout) == 0))
+        return FIRN_OK;
+    r->output_gone = true;
+    if (errno == EPIPE)
+        return FIRN_OK;
+    return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "standard output: %s", strerror(errno));
+}
+
+/* Adds a token's bytes to the text and, unless JSON is wanted, writes the characters that are whole. */
+static firn_status add_text(run *r, int32_t id, firn_error *error)
+{
+    const size_t longest = firn_token_longest(r->model);
+    if (r->capacity - r->length < longest) {
+        char *const grown = realloc(r->text, 2 * r->capacity + longest);
+        if (grown == NULL)
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a text of %zu bytes", r->length);
+        r->text = grown;
+        r->capacity = 2 * r->capacity + longest;
+    }
+    r->length += firn_token_bytes(r->model, id, false, r->text + r->length, r->capacity - r->length);
+    if (r->settings->json)
+        return FIRN_OK;
+    const size_t whole = tool_whole_characters(r->text, r->length);
+    const firn_status status = put(r, r->text, whole, error);
+    memmove(r->text, r->text + whole, r->length - whole);
+    r->length -= whole;
+    return status;
+}
+
+static firn_status show_prompt(run *r, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    const bool colour = tool_wants_colour(stdout);
+    if (colour)
+        fputs("\033[2m", stdout);
+    if (r->prompt.data != NULL)
+        status = put(r, r->prompt.data, r->prompt.length, error);
+    for (size_t i = 0; r->prompt.data == NULL && i < r->n_ids && status == FIRN_OK; i++)
+        status = add_text(r, r->ids[i], error);
+    return status == FIRN_OK && colour ? put(r, "\033[0m", 4, error) : status;
+}
+
+static double rate(size_t count, double seconds)
+{
+    return count == 0 || seconds <= 0 ? NAN : (double)count / seconds;
+}
+
+static void print_rate(const char *what, size_t count, double per_second)
+{
+    fprintf(stderr, "%s%zu token%s", what, count, count == 1 ? "" : "s");
+    if (isfinite(per_second))
+        fprintf(stderr, ", %.1f tokens/s", per_second);
+    fputc('\n', stderr);
+}
+
+static void print_summary(const run *r)
+{
+    const bool colour = tool_wants_colour(stderr);
+    fputs(colour ? "\n\033[2m" : "\n", stderr);
+    print_rate("prompt:      ", r->n_processed, rate(r->n_processed, r->prompt_end - r->prompt_start));
+    print_rate("generated:   ", r->n_generated, rate(r->n_steps, r->end - r->first_token));
+    if (r->n_generated > 0)
+        fprintf(stderr, "first token: %.0f ms after the start\n", 1e3 * (r->first_token - r->start));
+    fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
+    fprintf(stderr, "seed:        %llu\n", (unsigned long long)r->settings->parameters.seed);
+    fputs(colour ? "\033[0m" : "", stderr);
+}
+
+static void print_timing(const char *name, double value)
+{
+    printf(",\"%s\":", name);
+    tool_json_number(stdout, value, 7);
+}
+
+static firn_status print_json(run *r, firn_error *error)
+{
+    fputs("{\"prompt\":", stdout);
+    /* an interrupted prompt may have fewer tokens than were asked for */
+    const size_t n_prompt = r->tokens.count < r->n_ids ? r->tokens.count : r->n_ids;
+    firn_status status = tool_tokens_json(stdout, r->model, &r->tokens, 0, n_prompt, error);
+    if (status != FIRN_OK)
+        return status;
+    fputs(",\n\"generated\":", stdout);
+    status = tool_tokens_json(stdout, r->model, &r->tokens, n_prompt, r->tokens.count, error);
+    if (status != FIRN_OK)
+        return status;
+    fputs(",\n\"text\":", stdout);
+    tool_json_string(stdout, r->text, r->length);
+    fputs(",\n\"params\":", stdout);
+    tool_json_parameters(stdout, &r->settings->parameters);
+    const double prompt_seconds = r->prompt_end - r->prompt_start, seconds = r->end - r->first_token;
+    printf(",\n\"timings\":{\"prompt_n\":%zu", r->n_processed);
+    print_timing("prompt_ms", 1e3 * prompt_seconds);
+    print_timing("prompt_per_second", rate(r->n_processed, prompt_seconds));
+    printf(",\"predicted_n\":%zu", r->n_generated);
+    print_timing("predicted_ms", 1e3 * seconds);
+    print_timing("predicted_per_second", rate(r->n_steps, seconds));
+    print_timing("load_ms", 1e3 * (r->prompt_start - r->start));
+    print_timing("first_token_ms", r->n_generated > 0 ? 1e3 * (r->first_token - r->start) : NAN);
+    printf(",\"peak_memory_bytes\":%llu}}\n", (unsigned long long)tool_peak_memory());
+    return put(r, "", 0, error);
+}
+
+/* ---- the prompt ---- */
+
+/* Takes the prompt's text or ids from the one place that was named, else from standard input. */
+static firn_status take_prompt(run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    const int sources = (s->positional != NULL) + (s->prompt != NULL) + (s->file != NULL) + (s->ids != NULL);
+    if (sources > 1)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "more than one prompt; give one of PROMPT, -p, -f and --ids");
+    if (s->ids != NULL)
+        return tool_read_ids(s->ids, &r->ids, &r->n_ids, error);
+    if (s->prompt != NULL || s->positional != NULL)
+        return tool_copy(s->prompt != NULL ? s->prompt : s->positional, s->escapes, &r->prompt, error);
+    if (s->file == NULL && tool_is_terminal(stdin))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "no prompt; give it as an argument, with -f FILE or on standard input (--help tells more)");
+    const bool standard_input = s->file == NULL || strcmp(s->file, "-") == 0;
+    const firn_status status = tool_read(standard_input ? NULL : s->file, &r->prompt, error);
+    if (status == FIRN_OK && r->prompt.length > 0 && r->prompt.data[r->prompt.length - 1] == '\n')
+        r->prompt.length--; /* files end in a newline that nobody means */
+    return status;
+}
+
+/* Turns the prompt into ids that the model and the context can take. */
+static firn_status prepare_ids(run *r, firn_error *error)
+{
+    if (r->prompt.data != NULL) {
+        const firn_status status = firn_tokenize(r->model, r->prompt.data, r->prompt.length,
+                                                 FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL, &r->ids, &r->n_ids, error);
+        if (status != FIRN_OK)
+            return status;
+    }
+    const firn_status status = tool_check_ids(r->ids, r->n_ids, r->n_vocab, error);
+    if (status != FIRN_OK)
+        return status;
+    if (r->n_ids == 0)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt is empty");
+    if (r->n_ids > r->n_ctx)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "the prompt has %zu tokens and the context holds %u; shorten it or give a larger -c", r->n_ids,
+                         r->n_ctx);
+    return FIRN_OK;
+}
+
+/* ---- running ---- */
+
+static firn_status open_everything(run *r, const char *path, firn_error *error)
+{
+    const settings *const s = r->settings;
+    firn_context_options context_options = firn_context_options_default();
+    context_options.n_threads = s->n_threads;
+    context_options.cpu_level = s->cpu_level;
+    firn_model_options model_options = firn_model_options_default();
+    model_options.check_tensors = s->check_tensors;
+    firn_session_options session_options = firn_session_options_default();
+    session_options.n_ctx = s->n_ctx;
+    session_options.n_batch = s->n_batch;
+
+    firn_status status = firn_context_create(&context_options, &r->context, error);
+    if (status == FIRN_OK)
+        status = firn_model_open(r->context, path, &model_options, &r->model, error);
+    if (status != FIRN_OK)
+        return status;
+    const firn_model_info info = firn_model_describe(r->model);
+    r->n_vocab = info.n_vocab;
+    r->n_ctx = s->n_ctx != 0 ? s->n_ctx : info.n_ctx_train;
+    status = prepare_ids(r, error);
+    if (status == FIRN_OK)
+        status = firn_session_create(r->model, &session_options, &r->session, error);
+    if (status == FIRN_OK)
+        status = firn_sampler_create(&s->parameters, r->n_vocab, &r->sampler, error);
+    return status;
+}
+
+typedef struct prompt_logprobs {
+    run *run;
+    firn_error *error;
+    firn_status status;
+} prompt_logprobs;
+
+/* Keeps the prediction of the prompt's next token. */
+static bool keep_prompt_logprob(void *argument, size_t index, const float *logits)
+{
+    prompt_logprobs *const state = argument;
+    run *const r = state->run;
+    const size_t next = r->slice_start + index + 1;
+    if (next < r->n_ids)
+        state->status = tool_tokens_add(&r->tokens, r->ids[next], logits, r->n_vocab, state->error);
+    return state->status == FIRN_OK && !interrupted;
+}
+
+static void show_progress(const run *r, size_t done)
+{
+    if (r->n_ids > SLICE && tool_is_terminal(stderr))
+        fprintf(stderr, done < r->n_ids ? "\rprompt: %zu of %zu tokens" : "\r\033[K", done, r->n_ids);
+}
+
+/* Runs the prompt through the model, in slices so that it can be interrupted. */
+static firn_status process_prompt(run *r, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    if (r->settings->json)
+        status = tool_tokens_add(&r->tokens, r->ids[0], NULL, r->n_vocab, error);
+    for (size_t i = 1; i < r->n_ids && r->settings->json && !r->logprobs && status == FIRN_OK; i++)
+        status = tool_tokens_add(&r->tokens, r->ids[i], NULL, r->n_vocab, error);
+    const size_t slice = r->settings->n_batch > SLICE ? r->settings->n_batch : SLICE;
+    for (size_t done = 0; done < r->n_ids && status == FIRN_OK && !interrupted;) {
+        const size_t count = r->n_ids - done < slice ? r->n_ids - done : slice;
+        prompt_logprobs state = {r, error, FIRN_OK};
+        r->slice_start = done;
+        show_progress(r, done);
+        status = firn_session_append(r->session, r->ids + done, count, r->logprobs ? FIRN_LOGITS_ALL : FIRN_LOGITS_LAST,
+                                     r->logprobs ? keep_prompt_logprob : NULL, &state, error);
+        if (status == FIRN_ERROR_CANCELLED)
+            status = state.status; /* FIRN_OK when it was the user who did */
+        done += count;
+        show_progress(r, done);
+    }
+    return status;
+}
+
+static firn_status generate(run *r, firn_error *error)
+{
+    const firn_generation_parameters *const p = &r->settings->parameters;
+    const bool limited = p->n_predict >= 0;
+    firn_status status = FIRN_OK;
+    while (status == FIRN_OK && !interrupted && !r->output_gone &&
+           (!limited || r->n_generated < (size_t)p->n_predict)) {
+        const float *const logits = firn_session_logits(r->session);
+        const size_t position = firn_session_length(r->session);
+        const int32_t id = firn_sampler_pick(r->sampler, logits, 0, position);
+        if (id < 0)
+            return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no logit after token %zu is a number",
+                             position);
+        if (r->settings->json)
+            status = tool_tokens_add(&r->tokens, id, r->logprobs ? logits : NULL, r->n_vocab, error);
+        if (status == FIRN_OK)
+            status = add_text(r, id, error);
+        r->end = tool_seconds();
+        if (r->n_generated++ == 0)
+            r->first_token = r->end;
+        const bool last = (firn_token_ends_text(r->model, id) && !p->ignore_eos) || position == r->n_ctx ||
+                          (limited && r->n_generated == (size_t)p->n_predict);
+        if (last || status != FIRN_OK)
+            break;
+        status = firn_session_append(r->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+        r->n_steps++;
+    }
+    return status;
+}
+
+static firn_status run_all(run *r, const char *path, firn_error *error)
+{
+    firn_status status = open_everything(r, path, error);
+    if (status == FIRN_OK && !r->settings->json && r->settings->display_prompt)
+        status = show_prompt(r, error);
+    if (status != FIRN_OK)
+        return status;
+    r->prompt_start = tool_seconds();
+    status = process_prompt(r, error);
+    r->prompt_end = r->first_token = r->end = tool_seconds();
+    r->n_processed = firn_session_length(r->session);
+    if (status == FIRN_OK && !interrupted)
+        status = generate(r, error);
+    if (r->settings->json && status == FIRN_OK)
+        return print_json(r, error);
+    if (!r->settings->json && r->length > 0)
+        put(r, r->text, r->length, error); /* the beginning of a character that never ended */
+    if (!r->settings->json && tool_is_terminal(stdout))
+        put(r, "\n", 1, error);
+    return status;
+}
+
+/* ---- the command line ---- */
+
+static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
+{
+    *s = (settings){.n_logprobs = NO_LOGPROBS,
+                    .display_prompt = true,
+                    .escapes = true,
+                    .parameters = firn_generation_parameters_default()};
+    const tool_option options[] = {
+        {"-m,--model", "FILE", TOOL_TEXT, &s->model, 0, "checkpoint; default: SmolLM2-135M-Instruct in the cache"},
+        {"-p,--prompt", "TEXT", TOOL_TEXT, &s->prompt, 0, "the prompt, like PROMPT"},
+        {"-f,--file", "FILE", TOOL_TEXT, &s->file, 0, "prompt from a file, less its last newline; - : standard input"},
+        {"--ids", "1,2,3", TOOL_TEXT, &s->ids, 0, "token ids as the prompt, taken as they are"},
+        {"-e,--escape", NULL, TOOL_ON, &s->escapes, 0, "\\n, \\t, \\xHH, … in PROMPT and -p are escapes (the default)"},
+        {"--no-escape", NULL, TOOL_OFF, &s->escapes, 0, "take PROMPT and -p as they are"},
+        {"-t,--threads", "N", TOOL_COUNT, &s->n_threads, 1024, "threads; 0: as many as this process may use"},
+        {"-c,--ctx-size", "N", TOOL_COUNT, &s->n_ctx, INT32_MAX,
+         "tokens of context; 0: what the model was trained for"},
+        {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20,
+         "prompt tokens in one step; changes no result; 0: 512"},
+        {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "stay at or below this level: scalar, avx2, …"},
+        {"--check-tensors", NULL, TOOL_ON, &s->check_tensors, 0, "look for parameters that are not finite"},
+        {"--json", NULL, TOOL_ON, &s->json, 0, "one JSON object at the end instead of text"},
+        {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,
+         "with --json: log-probabilities, and N alternatives"},
+        {"--no-display-prompt", NULL, TOOL_OFF, &s->display_prompt, 0, "write only what is generated"},
+        {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
+        {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
+    };
+    const tool_command command = {
+        "generate", "Continues a prompt.", options, sizeof options / sizeof options[0], &s->parameters,
+        "PROMPT",   &s->positional};
+    const firn_status status = tool_parse(&command, argc, argv, error);
+    if (status != FIRN_OK)
+        return status;
+    if (s->help)
+        tool_help(&command, stdout);
+    if (s->n_logprobs != NO_LOGPROBS && !s->json)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--logprobs needs --json");
+    if (s->parameters.seed == FIRN_SEED_DRAW)
+        return tool_draw_seed(&s->parameters.seed, error);
+    return FIRN_OK;
+}
+
+int main(int argc, char **argv)
+{
+    settings s;
+    firn_error error = {0};
+    char default_path[TOOL_PATH];
+    run r = {.settings = &s, .start = tool_seconds()};
+    firn_status status = parse(&s, argc, argv, &error);
+    if (status == FIRN_OK && s.version)
+        puts("firn " FIRN_VERSION);
+    if (status == FIRN_OK && (s.help || s.version))
+        return EXIT_SUCCESS;
+    if (status == FIRN_OK && s.model == NULL) {
+        status = tool_default_checkpoint(default_path, &error);
+        s.model = default_path;
+    }
+    if (status == FIRN_OK)
+        status = take_prompt(&r, &error);
+    if (status == FIRN_OK) {
+        handle_signals(s.model);
+        r.logprobs = s.n_logprobs != NO_LOGPROBS;
+        r.tokens.n_top = r.logprobs ? s.n_logprobs : 0;
+        status = run_all(&r, s.model, &error);
+    }
+    if (status == FIRN_OK)
+        print_summary(&r);
+    else
+        fprintf(stderr, "generate: error: %s\n", error.message);
+    firn_sampler_release(r.sampler);
+    firn_session_release(r.session);
+    firn_model_release(r.model);
+    firn_context_release(r.context);
+    tool_tokens_free(&r.tokens);
+    free(r.prompt.data);
+    free(r.ids);
+    free(r.text);
+    return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
+}

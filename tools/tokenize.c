@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tokenize: shows how a checkpoint's tokenizer splits a text, or the text of token ids. Exit status 1 for an error. */
+#include "engine/firn.h"
+#include "tools/common_arguments.h"
+#include "tools/common_json.h"
+#include "tools/common_system.h"
+#include "tools/common_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct settings {
+    const char *model, *text, *file, *decode;
+    bool json, special, count, time, help, version;
+} settings;
+
+static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
+{
+    *s = (settings){.special = true};
+    const tool_option options[] = {
+        {"-m,--model", "FILE", TOOL_TEXT, &s->model, 0, "checkpoint; default: SmolLM2-135M-Instruct in the cache"},
+        {"-p,--prompt", "TEXT", TOOL_TEXT, &s->text, 0, "the text, taken as it is; default: standard input"},
+        {"-f,--file", "FILE", TOOL_TEXT, &s->file, 0, "the text from a file, taken as it is"},
+        {"--decode", "1,2,3", TOOL_TEXT, &s->decode, 0, "write the text of these token ids instead"},
+        {"--no-special", NULL, TOOL_OFF, &s->special, 0, "leave out what the checkpoint puts around a text"},
+        {"--json", NULL, TOOL_ON, &s->json, 0, "{\"ids\": […], \"pieces\": […]} instead of 1,2,3"},
+        {"--count", NULL, TOOL_ON, &s->count, 0, "only how many tokens there are"},
+        {"--time", NULL, TOOL_ON, &s->time, 0, "how long it took, on standard error"},
+        {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
+        {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
+    };
+    const tool_command command = {.name = "tokenize",
+                                  .purpose = "Shows the token ids of a text.",
+                                  .options = options,
+                                  .n_options = sizeof options / sizeof options[0]};
+    const firn_status status = tool_parse(&command, argc, argv, error);
+    if (status == FIRN_OK && s->help)
+        tool_help(&command, stdout);
+    if (status == FIRN_OK && s->version)
+        puts("firn " FIRN_VERSION);
+    if (status == FIRN_OK && (s->text != NULL) + (s->file != NULL) + (s->decode != NULL) > 1)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "give one of -p, -f and --decode");
+    return status;
+}
+
+static firn_status read_ids(const settings *s, const firn_model *model, int32_t **ids, size_t *n_ids, firn_error *error)
+{
+    const firn_status status = tool_read_ids(s->decode, ids, n_ids, error);
+    return status != FIRN_OK ? status : tool_check_ids(*ids, *n_ids, firn_model_describe(model).n_vocab, error);
+}
+
+/* The ids to show: those given, or those of the text. */
+static firn_status take_ids(const settings *s, const firn_model *model, int32_t **ids, size_t *n_ids, firn_error *error)
+{
+    if (s->decode != NULL)
+        return read_ids(s, model, ids, n_ids, error);
+    tool_text text = {NULL, 0};
+    firn_status status = s->text != NULL ? tool_copy(s->text, false, &text, error) : tool_read(s->file, &text, error);
+    if (status != FIRN_OK)
+        return status;
+    const double start = tool_seconds();
+    status = firn_tokenize(model, text.data, text.length, (s->special ? FIRN_ADD_SPECIAL : 0) | FIRN_PARSE_SPECIAL, ids,
+                           n_ids, error);
+    const double seconds = tool_seconds() - start;
+    if (status == FIRN_OK && s->time)
+        fprintf(stderr, "%zu bytes, %zu tokens, %.3f ms, %.1f MB/s\n", text.length, *n_ids, 1e3 * seconds,
+                1e-6 * (double)text.length / seconds);
+    free(text.data);
+    return status;
+}
+
+/* Writes the ids, their number, their text or all as JSON. */
+static firn_status show(const settings *s, const firn_model *model, const int32_t *ids, size_t n_ids, firn_error *error)
+{
+    const size_t capacity = firn_token_longest(model);
+    char *const piece = malloc(capacity + 1);
+    if (piece == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", capacity);
+    if (s->count) {
+        printf("%zu\n", n_ids);
+    } else if (s->decode != NULL && !s->json) {
+        for (size_t i = 0; i < n_ids; i++)
+            fwrite(piece, 1, firn_token_bytes(model, ids[i], s->special, piece, capacity), stdout);
+    } else {
+        fputs(s->json ? "{\"ids\":[" : "", stdout);
+        for (size_t i = 0; i < n_ids; i++)
+            printf("%s%d", i == 0 ? "" : ",", ids[i]);
+        fputs(s->json ? "],\"pieces\":[" : "\n", stdout);
+        for (size_t i = 0; i < n_ids && s->json; i++) {
+            fputs(i == 0 ? "" : ",", stdout);
+            tool_json_string(stdout, piece, firn_token_bytes(model, ids[i], true, piece, capacity));
+        }
+        fputs(s->json ? "]}\n" : "", stdout);
+    }
+    free(piece);
+    if (fflush(stdout) != 0)
+        return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "standard output: %s", strerror(errno));
+    return FIRN_OK;
+}
+
+int main(int argc, char **argv)
+{
+    settings s;
+    firn_error error = {0};
+    const firn_context_options context_options = firn_context_options_default();
+    const firn_model_options model_options = firn_model_options_default();
+    firn_context *context = NULL;
+    firn_model *model = NULL;
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    char default_path[TOOL_PATH];
+    firn_status status = parse(&s, argc, argv, &error);
+    if (status == FIRN_OK && (s.help || s.version))
+        return EXIT_SUCCESS;
+    if (status == FIRN_OK && s.model == NULL) {
+        status = tool_default_checkpoint(default_path, &error);
+        s.model = default_path;
+    }
+    if (status == FIRN_OK)
+        status = firn_context_create(&context_options, &context, &error);
+    if (status == FIRN_OK)
+        status = firn_model_open(context, s.model, &model_options, &model, &error);
+    if (status == FIRN_OK)
+        status = take_ids(&s, model, &ids, &n_ids, &error);
+    if (status == FIRN_OK)
+        status = show(&s, model, ids, n_ids, &error);
+    if (status != FIRN_OK)
+        fprintf(stderr, "tokenize: error: %s\n", error.message);
+    free(ids);
+    firn_model_release(model);
+    firn_context_release(context);
+    return status == FIRN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
