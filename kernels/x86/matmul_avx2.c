@@ -154,14 +154,17 @@ ALWAYS_INLINE __m256i multiply(__m256i weights, const uint8_t *q)
     return _mm256_maddubs_epi16(weights, broadcast_int(q));
 }
 
+/* Keeps the compiler from computing all products of a block before adding any, which fills and spills the registers. */
+#define IN_REGISTER(value) __asm__ volatile("" : "+x"(value))
+
 /* Exact sums of one block's products for eight rows and `columns` columns. */
 ALWAYS_INLINE void sum_products(const form f, const half_view *v, const uint8_t *block, const uint32_t columns,
                                 __m256i *sums)
 {
     const __m256i ones = _mm256_set1_epi16(1);
-    /* k-groups that an int16 sum can take before it is widened: pairs (g, g + 4), or for Q6_K one of each */
+    /* pairs of k-groups that an int16 sum can take before it is widened */
     const uint32_t flush = f == Q5_0 || f == Q5_1 || f == Q5_K || f == Q6_K ? 2 : 4;
-    __m256i low16[KERN_PANEL], high16[KERN_PANEL];
+    __m256i low16[KERN_PANEL], high16[KERN_PANEL]; /* Q6_K: k-groups 0 to 3, and 4 to 7; else both in low16 */
     for (uint32_t c = 0; c < columns; c++)
         sums[c] = _mm256_setzero_si256();
 #pragma GCC unroll 4
@@ -171,20 +174,22 @@ ALWAYS_INLINE void sum_products(const form f, const half_view *v, const uint8_t 
 #pragma GCC unroll 4
         for (uint32_t c = 0; c < columns; c++) {
             const uint8_t *const q = block + 12 * columns + 4 * c + 4 * columns * g;
-            __m256i first = multiply(low, q), second = multiply(high, q + 16 * columns);
-            if (g % flush != 0) {
-                first = _mm256_add_epi16(first, low16[c]);
-                second = _mm256_add_epi16(second, high16[c]);
-            }
-            low16[c] = first;
-            high16[c] = second;
-            if ((g + 1) % flush != 0)
-                continue;
+            const __m256i first = multiply(low, q), second = multiply(high, q + 16 * columns);
+            const bool start = g % flush == 0, end = (g + 1) % flush == 0;
             if (f == Q6_K) {
-                sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(first, v->subscale[0]));
-                sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(second, v->subscale[1]));
+                low16[c] = start ? first : _mm256_add_epi16(low16[c], first);
+                high16[c] = start ? second : _mm256_add_epi16(high16[c], second);
+                IN_REGISTER(low16[c]);
+                IN_REGISTER(high16[c]);
+                if (end)
+                    sums[c] = _mm256_add_epi32(sums[c], _mm256_add_epi32(_mm256_madd_epi16(low16[c], v->subscale[0]),
+                                                                         _mm256_madd_epi16(high16[c], v->subscale[1])));
             } else {
-                sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(_mm256_add_epi16(first, second), ones));
+                low16[c] = start ? first : _mm256_add_epi16(low16[c], first);
+                low16[c] = _mm256_add_epi16(low16[c], second);
+                IN_REGISTER(low16[c]);
+                if (end)
+                    sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(low16[c], ones));
             }
         }
     }
