@@ -207,6 +207,8 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
         const uint8_t *const block = x + (size_t)b * columns * KERN_INT8_BYTES;
 #pragma GCC unroll 2
         for (uint32_t half = 0; half < 2; half++) {
+            /* the second half loads its inputs again: kept in registers from the first, they would be spilled */
+            __asm__ volatile("" ::: "memory");
             const half_view v = view(f, tile, b, half);
             __m256i sums[KERN_PANEL];
             sum_products(f, &v, block, columns, sums);
