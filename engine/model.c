@@ -83,6 +83,7 @@ static firn_status pack_and_seal(packing_plan *plan, firn_error *error)
                          "no memory for %" PRIu64 " bytes of packed parameters", plan->bytes);
     model->arena = arena;
     model->arena_bytes = (size_t)plan->bytes;
+    (void)madvise(arena, (size_t)plan->bytes, MADV_HUGEPAGE);
     base_pool_run(model->context->pool, pack_all, plan);
     for (uint32_t j = 0; j < plan->n_jobs; j++)
         plan->jobs[j].matrix->data = model->arena + plan->jobs[j].offset;

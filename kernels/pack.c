@@ -151,7 +151,9 @@ static void pack_q6_k(const uint8_t *block, uint32_t row, uint8_t *out)
     }
 }
 
-static void pack_block(kern_type type, const uint8_t *block, uint32_t row, uint8_t *out)
+/* One row of one block; `type` is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void pack_block(const kern_type type, const uint8_t *block, uint32_t row,
+                                                             uint8_t *out)
 {
     switch (type) {
     case KERN_Q4_0:
@@ -184,21 +186,57 @@ static void pack_block(kern_type type, const uint8_t *block, uint32_t row, uint8
     }
 }
 
+typedef struct pack_source {
+    const uint8_t *rows; /* of the tile */
+    uint32_t n_rows, n_blocks;
+    size_t row_bytes, block_bytes;
+} pack_source;
+
+/* Block by block, so that the rows are read as 16 streams and the tile is written as one. */
+static inline __attribute__((always_inline)) void pack_rows(const kern_type type, const pack_source *source,
+                                                            uint8_t *out)
+{
+    for (uint32_t b = 0; b < source->n_blocks; b++) {
+        const uint8_t *block = source->rows + b * source->block_bytes;
+        uint8_t *const to = out + b * source->block_bytes * KERN_TILE_ROWS;
+        for (uint32_t r = 0; r < source->n_rows; r++, block += source->row_bytes)
+            pack_block(type, block, r, to);
+    }
+}
+
 void kern_pack_tile(kern_type type, const uint8_t *rows, uint32_t n_rows, uint32_t n_inputs, uint32_t tile,
                     uint8_t *out)
 {
     const kern_type_info *const info = kern_type_find(type);
-    const uint32_t n_blocks = n_inputs / info->block_elements;
-    const size_t row_bytes = (size_t)n_blocks * info->block_bytes;
-    const size_t block_bytes = (size_t)info->block_bytes * KERN_TILE_ROWS;
-    const uint32_t first = tile * KERN_TILE_ROWS;
-    const uint32_t count = n_rows - first < KERN_TILE_ROWS ? n_rows - first : KERN_TILE_ROWS;
-    if (count < KERN_TILE_ROWS)
-        memset(out, 0, n_blocks * block_bytes);
-    /* block by block, so that the 16 rows are read as 16 streams and the tile is written as one */
-    for (uint32_t b = 0; b < n_blocks; b++)
-        for (uint32_t r = 0; r < count; r++)
-            pack_block(type, rows + (first + r) * row_bytes + (size_t)b * info->block_bytes, r, out + b * block_bytes);
+    const uint32_t first = tile * KERN_TILE_ROWS, left = n_rows - first;
+    pack_source source = {
+        .n_rows = left < KERN_TILE_ROWS ? left : KERN_TILE_ROWS,
+        .n_blocks = n_inputs / info->block_elements,
+        .row_bytes = (size_t)(n_inputs / info->block_elements) * info->block_bytes,
+        .block_bytes = info->block_bytes,
+    };
+    source.rows = rows + first * source.row_bytes;
+    if (source.n_rows < KERN_TILE_ROWS)
+        memset(out, 0, source.row_bytes * KERN_TILE_ROWS);
+    switch (type) {
+#define FIRN_PACK(name)                       \
+    case KERN_##name:                         \
+        pack_rows(KERN_##name, &source, out); \
+        break;
+        FIRN_PACK(F32)
+        FIRN_PACK(F16)
+        FIRN_PACK(BF16)
+        FIRN_PACK(Q4_0)
+        FIRN_PACK(Q4_1)
+        FIRN_PACK(Q5_0)
+        FIRN_PACK(Q5_1)
+        FIRN_PACK(Q4_K)
+        FIRN_PACK(Q5_K)
+        FIRN_PACK(Q6_K)
+#undef FIRN_PACK
+    default: /* no other type is packed */
+        break;
+    }
 }
 
 static float float_weight(kern_type type, const uint8_t *data, size_t index)
