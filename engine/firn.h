@@ -139,6 +139,10 @@ void firn_session_rewind(firn_session *session, size_t n_keep);
 size_t firn_session_length(const firn_session *session);
 uint32_t firn_session_context(const firn_session *session); /* positions it can hold */
 
+/* ---- conversations ---- */
+
+#include "engine/chat.h" /* firn_template: messages to the text that a model was trained on */
+
 /* ---- generation parameters and sampler ---- */
 
 #include "engine/parameters.h" /* firn_generation_parameters, their table, defaults and checks */

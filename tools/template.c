@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * template: renders a chat template for those who write one, to the byte. Prints the text on standard output; a fault
+ * or refusal goes to standard error with its line and column, and the exit status is 1.
+ */
+#include "base/status.h"
+#include "tools/common_arguments.h"
+#include "tools/common_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "2026-01-31T09:05" or with ":seconds"; without a text, the local time. */
+static firn_status read_clock(const char *text, struct tm *clock, firn_error *error)
+{
+    *clock = (struct tm){.tm_mday = 1};
+    if (text == NULL) {
+        time_t now = time(NULL);
+        if (localtime_r(&now, clock) == NULL)
+            return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "the local time is not known: use --now");
+        return FIRN_OK;
+    }
+    char rest = '\0';
+    int n = sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%c", &clock->tm_year, &clock->tm_mon, &clock->tm_mday, &clock->tm_hour,
+                   &clock->tm_min, &clock->tm_sec, &rest);
+    clock->tm_year -= 1900;
+    clock->tm_mon -= 1;
+    if (n != 5 && n != 6)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "--now wants a time such as 2026-01-31T09:05, not '%s'", text);
+    return FIRN_OK;
+}
+
+static firn_status print(const firn_rendered *rendered, firn_error *error)
+{
+    if (fwrite(rendered->text, 1, rendered->length, stdout) != rendered->length || fflush(stdout) != 0)
+        return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "standard output: %s", strerror(errno));
+    return FIRN_OK;
+}
+
+typedef struct paths {
+    const char *source, *messages, *tools;
+} paths;
+
+static firn_status render(const paths *files, firn_template_input input, firn_error *error)
+{
+    tool_text source = {NULL, 0}, messages = {NULL, 0}, tools = {NULL, 0};
+    firn_template *program = NULL;
+    firn_rendered rendered = {.text = NULL};
+    firn_status status = tool_read(files->source, &source, error);
+    if (status == FIRN_OK)
+        status = tool_read(files->messages, &messages, error);
+    if (status == FIRN_OK && files->tools != NULL)
+        status = tool_read(files->tools, &tools, error);
+    if (status != FIRN_OK)
+        goto done;
+    input.messages = messages.data;
+    input.tools = tools.data;
+    status = firn_template_compile(source.data, source.length, &program, error);
+    if (status == FIRN_OK)
+        status = firn_template_render(program, &input, &rendered, error);
+    if (status == FIRN_OK)
+        status = print(&rendered, error);
+done:
+    firn_rendered_free(&rendered);
+    firn_template_release(program);
+    free(source.data);
+    free(messages.data);
+    free(tools.data);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    paths files = {NULL, NULL, NULL};
+    const char *now = NULL;
+    bool help = false, no_prompt = false;
+    firn_template_input input = firn_template_input_default();
+    const tool_option options[] = {
+        {"--messages", "FILE", TOOL_TEXT, &files.messages, 0, "the conversation, JSON in OpenAI's form"},
+        {"--tools", "FILE", TOOL_TEXT, &files.tools, 0, "the tools that the model may call, JSON"},
+        {"--no-generation-prompt", NULL, TOOL_ON, &no_prompt, 0, "leave out what makes the model answer"},
+        {"--bos", "TEXT", TOOL_TEXT, &input.bos, 0, "text of the token that begins a text"},
+        {"--eos", "TEXT", TOOL_TEXT, &input.eos, 0, "text of the token that ends a text"},
+        {"--now", "TIME", TOOL_TEXT, &now, 0, "what time the template sees, such as 2026-01-31T09:05"},
+        {"--kwargs", "JSON", TOOL_TEXT, &input.variables, 0, "an object whose members the template can read"},
+        {"-h,--help", NULL, TOOL_ON, &help, 0, "print this"},
+    };
+    const tool_command command = {.name = "template",
+                                  .purpose = "Renders a chat template, to the byte.",
+                                  .options = options,
+                                  .n_options = sizeof options / sizeof options[0],
+                                  .positional = "FILE.jinja",
+                                  .positional_target = &files.source};
+    struct tm clock;
+    firn_error error;
+    firn_status status = tool_parse(&command, argc, argv, &error);
+    if (status == FIRN_OK && help) {
+        tool_help(&command, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (status == FIRN_OK && (files.source == NULL || files.messages == NULL))
+        status = base_fail(&error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                           "a template and --messages are needed; see template --help");
+    if (status == FIRN_OK)
+        status = read_clock(now, &clock, &error);
+    if (status == FIRN_OK) {
+        input.add_generation_prompt = !no_prompt;
+        input.now = &clock;
+        status = render(&files, input, &error);
+    }
+    if (status != FIRN_OK)
+        fprintf(stderr, "template: %s\n", error.message);
+    return status == FIRN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
