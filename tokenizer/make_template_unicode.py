@@ -29,7 +29,8 @@ def mapping_runs(method):
         if 0xD800 <= code < 0xE000:
             continue
         mapped = getattr(chr(code), method)()
-        if len(mapped) != 1 or mapped == chr(code):
+        plain = chr(code).upper() if method == "title" else chr(code)  # title case is upper case but for a few
+        if len(mapped) != 1 or mapped == plain:
             continue
         delta = ord(mapped) - code
         if runs and runs[-1][3] == delta:

@@ -20,7 +20,8 @@ unsigned tok_character_class(uint32_t code)
     return character_runs[low] & 0xFF;
 }
 
-static uint32_t map(const case_run *runs, size_t count, uint32_t code)
+/* False if no run has the character. */
+static bool map(const case_run *runs, size_t count, uint32_t code, uint32_t *mapped)
 {
     size_t low = 0, high = count;
     while (low < high) {
@@ -32,9 +33,11 @@ static uint32_t map(const case_run *runs, size_t count, uint32_t code)
     }
     /* Runs of stride 2 may interleave with their neighbour, so the next one is looked at as well. */
     for (size_t i = low; i < count && i < low + 2; i++)
-        if (code >= runs[i].first && code <= runs[i].last && (code - runs[i].first) % runs[i].stride == 0)
-            return (uint32_t)((int32_t)code + runs[i].delta);
-    return code;
+        if (code >= runs[i].first && code <= runs[i].last && (code - runs[i].first) % runs[i].stride == 0) {
+            *mapped = (uint32_t)((int32_t)code + runs[i].delta);
+            return true;
+        }
+    return false;
 }
 
 static const char *special(const special_case *cases, size_t count, uint32_t code)
@@ -58,15 +61,13 @@ static void add_character(tok_builder *builder, const tok_text *text, size_t at,
     }
     const char *several = NULL;
     uint32_t mapped = code;
-    if (change == TOK_UPPER) {
-        several = special(upper_specials, COUNT(upper_specials), code);
-        mapped = map(upper_runs, COUNT(upper_runs), code);
-    } else if (change == TOK_LOWER) {
+    if (change == TOK_LOWER) {
         several = special(lower_specials, COUNT(lower_specials), code);
-        mapped = map(lower_runs, COUNT(lower_runs), code);
-    } else {
-        several = special(title_specials, COUNT(title_specials), code);
-        mapped = map(title_runs, COUNT(title_runs), code);
+        map(lower_runs, COUNT(lower_runs), code, &mapped);
+    } else if (change == TOK_UPPER || !map(title_runs, COUNT(title_runs), code, &mapped)) {
+        several = change == TOK_UPPER ? special(upper_specials, COUNT(upper_specials), code)
+                                      : special(title_specials, COUNT(title_specials), code);
+        map(upper_runs, COUNT(upper_runs), code, &mapped);
     }
     char bytes[4];
     if (several != NULL)
@@ -104,7 +105,9 @@ tok_value tok_change_case(tok_render *render, const tok_text *text, tok_case cha
             one = at == 0 ? TOK_TITLE : TOK_LOWER;
         else if (change == TOK_SWAP)
             one = (tok_character_class(code) & TOK_IS_UPPER) != 0 ? TOK_LOWER : TOK_UPPER;
-        if (one == TOK_LOWER && final_sigma(text, at, after_cased))
+        if (change == TOK_SWAP && (tok_character_class(code) & TOK_IS_TITLE) != 0)
+            tok_add(&builder, text, at, at + tok_character_length(text, at));
+        else if (one == TOK_LOWER && final_sigma(text, at, after_cased))
             tok_add_bytes(&builder, "\xCF\x82", 2, tok_mark_at(text, at));
         else
             add_character(&builder, text, at, one);

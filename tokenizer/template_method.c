@@ -616,7 +616,6 @@ METHOD(cycler_reset)
 
 static const tok_callable text_methods[] = {
     {"capitalize", text_capitalize, ""},
-    {"casefold", text_lower, ""},
     {"center", text_center, "width,fillchar?"},
     {"count", text_count, "sub,start?,end?"},
     {"endswith", text_endswith, "suffix,start?,end?"},
