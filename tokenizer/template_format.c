@@ -117,6 +117,10 @@ static void add_container(tok_builder *builder, tok_value value)
         tok_add_format(builder, "<Macro '%.*s'>", (int)value.as.macro->node->name.length,
                        value.as.macro->node->name.data);
         break;
+    case TOK_V_LOOP:
+        tok_add_format(builder, "<LoopContext %" PRId64 "/%" PRId64 ">", value.as.loop->index0 + 1,
+                       tok_loop_attribute(builder->render, value, base_slice_from("length")).as.integer);
+        break;
     default:
         tok_add_format(builder, "<%s object>", tok_type_name(value));
     }

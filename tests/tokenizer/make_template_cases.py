@@ -490,6 +490,50 @@ a\u00a0{%- if yes %}b{% endif %}
 {{ a && b }}
 {{ a || b }}
 {{ @ }}
+--- several things at once
+{% for a in [1,2,3] -%} {{ a }} {%- else -%} none {%- endfor %}
+{{ messages | map(attribute='content') | select('string') | map('trim') | join('\n') }}
+{%- if messages[0].role == 'system' and messages[0].content is string %}{{ messages[0].content }}{% endif -%}
+{{ "%s" | format(messages[0].content) }} {{ "a" "b" ~ 'c' }}
+{% set x = {'a': {'b': [1,2,{'c': 3}]}} %}{{ x.a.b[2].c }} {{ x['a']['b'][-1]['c'] }} {{ x.a.b|length }} {{ x }}
+{% set ns = namespace(found=false) %}{% for m in messages %}{% if m.role == 'user' and not ns.found %}{% set ns.found = true %}{{ loop.index }}{% endif %}{% endfor %}{{ ns.found }}
+{% for m in messages if m.role != 'system' %}{{ loop.index0 }}{{ m.role }}{{ loop.previtem.role if loop.previtem }}{% endfor %}
+{{ (messages[1:]|first)['content'].split('<|')[0] }}
+{{ messages[-1]['tool_calls'][0]['function']['arguments']|tojson(indent=2)|indent(4) }}
+{{ [1,2,3]|map('string')|join(', ') if true else '' }}
+{% macro f(a, b=[], c={}) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ f(1, c={'x': 1}) }}{{ f('a', [1]) -}}
+{{ d.items()|sort(attribute='1')|list }} {{ d.items()|map('first')|list }} {{ d|items|map('last')|sum }}
+{{ 'a' in d and d['a'] > 0 or false }} {{ not d.zzz and true }}
+{%- for k, v in d.items() | sort -%}{{ k ~ '=' ~ v }}{{ ',' if not loop.last }}{%- endfor -%}
+{{ list|sort|reverse|list }} {{ (list|sort)[0] }} {{ list|sort|first }}
+{{ '{"a": 1}' | from_json | tojson }} {{ {'b': 1, 'a': [1.5, none, true]} | tojson(sort_keys=True, indent=1) }}
+{{ ''.join(['a', 'b']) ~ ', '.join(d.keys()) }}
+{{ 'x' if missing is not defined else missing }}{{ missing is defined and missing }}
+{% if s is string and s|length > 3 %}{{ s[:3] + '...' }}{% endif %}
+{{ "Hello %s, you are %d" % ("A", 3) }}
+{%- set a = 1 -%}{%- set b = a + 1 -%}   {{ a }} {{ b }}
+{{ range(1, 4)|list + [4] }} {{ (1, 2) + (3,) }} {{ [0] * 3 }} {{ range(3)|sum }} {{ range(10)|select('even')|list }}
+{{ 5 // 2 * 2 + 5 % 2 == 5 }} {{ 2 + 3 ~ 4 }} {{ 'a' ~ 1 + 2 if false else 'ok' }}
+{{ -3 // 2 }} {{ -3 % 2 }} {{ 3.7 // 1 }} {{ 1e3|int }} {{ '3' * 2 }} {{ true + true }} {{ true and 1 }}
+{{ u|replace('ß', 'ss') }} {{ u.split(', ') }} {{ u[::-1] }} {{ u|list|length }}
+a {%- raw %} {{ x }} {%+ endraw -%} b
+{#- c -#} {# {{ s }} #}{{ s }}{# #}
+{{ [[1, 2], [3]]|sum(start=[]) }} {{ [{'a': 1}, {'a': 2}]|sum('a') }} {{ ['b', 'a']|sort|join }} {{ ['B', 'a']|sort }} {{ [3, 1]|min }} {{ {'a': 2, 'b': 1}|max }}
+{{ 1.0|string }} {{ 1.5|int|string }} {{ '1'|int + 1 }} {{ 10|float }} {{ 1234567.0 }} {{ 1e22 }} {{ 1.1e-10 }} {{ 100000000000000000000.0 }}
+{%- macro outer() %}{% macro inner() %}i{% endmacro %}{{ inner() }}o{% endmacro %}{{ outer() }}
+{% set t %}{% for x in [1, 2] %}{{ x }}{% endfor %}{% endset %}{{ t|length }}{{ t }}
+{% for x in [1, 2, 3] %}{% if loop.first %}<{% endif %}{{ x }}{% if loop.last %}>{% else %}-{% endif %}{% endfor %}
+{% call(x) (none or f) %}{% endcall %}
+{{ loop is defined }}{% for i in [1] %}{{ loop is defined }}{{ loop }}{% endfor %}
+{{ {'a':1}.a }} {{ [1,2].0 }} {{ (1,2)[1] }} {{ 'abc'.1 }} {{ {'x': [1]}.x.0 }} {{ "a".upper()|lower }}
+{{ 'a,b'|replace(',', ';') }} {{ s.split()|last }} {{ s|lower|title }} {{ ' x '.strip() ~ '|' }} {{ 'abc'|first|upper }}
+{{ namespace(a=1).a }} {{ dict(a=1).a if dict is defined }} {{ joiner is defined }}
+{{ d.get('a', 0) + d.get('zz', 10) }} {{ d.get('b')|string ~ 'x' }} {{ d.keys()|list|sort }} {{ d.values()|sum }}
+{{ 1 if d else 2 }} {{ 1 if {} else 2 }} {{ 1 if [] else 2 }} {{ 1 if '' else 2 }} {{ 1 if 0 else 2 }} {{ 1 if namespace() else 2 }}
+{{ words|sort(attribute='0')|join }} {{ people|map(attribute='city')|map(attribute='name')|list }} {{ people|groupby('age')|map('last')|map('length')|list }}
+{{ 'abc' is in ['abc'] }} {{ 3 is in (1, 2) }} {{ none is none }} {{ 'A' is upper and 'a' is lower }} {{ [] is sequence }} {{ {} is iterable }}
+{{ '%.3f' % 2 }} {{ '%5.1f|' % 3.14159 }} {{ '%-10s|' % 'hi' }} {{ '%03d' % 7 }} {{ '%s %%' % 5 }} {{ '%r' % 'a' }}
+{{ s|truncate(8, true) }} {{ s|truncate(5, false, '…', 0) }} {{ 'a b'|wordcount }} {{ 'abc'|batch(2)|list }} {{ 'abcd'|slice(2)|list }}
 --- templates as models use them
 {% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
 {% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'].strip() + '\n\n' %}{% else %}{% set loop_messages = messages %}{% set system_message = '' %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 %}{% set content = system_message + message['content'] %}{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' ' + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}
