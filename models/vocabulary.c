@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum { TOKEN_CONTROL = 3 }; /* in tokenizer.ggml.token_type */
+
 /* Byte-level vocabularies whose texts begin with a bos token although the file need not say so, by pre-tokeniser. */
 static const char *const pre_with_bos[] = {"llama-bpe", "llama3", "llama-v3", "tekken"};
 
@@ -16,7 +18,8 @@ static const char *const end_of_turn_texts[] = {
 };
 enum { N_END_OF_TURN_TEXTS = sizeof end_of_turn_texts / sizeof end_of_turn_texts[0] };
 
-static int32_t find_end_of_turn(const mod_vocabulary *v)
+/* Control tokens are looked at first, which spares reading the text of all others. */
+static int32_t find_end_of_turn(const mod_vocabulary *v, bool control_only)
 {
     base_slice wanted[N_END_OF_TURN_TEXTS];
     for (size_t w = 0; w < N_END_OF_TURN_TEXTS; w++)
@@ -25,6 +28,8 @@ static int32_t find_end_of_turn(const mod_vocabulary *v)
     size_t n_wanted = N_END_OF_TURN_TEXTS; /* those before the best found so far */
     for (uint32_t i = 0; i < v->n_tokens; i++) {
         const base_slice token = v->tokens[i];
+        if (control_only && (v->types == NULL || v->types[i] != TOKEN_CONTROL))
+            continue;
         if (token.length < 5 || (token.data[0] != '<' && token.data[0] != '['))
             continue;
         for (size_t w = 0; w < n_wanted; w++)
@@ -104,7 +109,9 @@ static firn_status read_ids(const mod_gguf *file, bool sentence, mod_vocabulary 
         *ids[i].id = (int32_t)id;
     }
     if (out->eot < 0)
-        out->eot = find_end_of_turn(out);
+        out->eot = find_end_of_turn(out, true);
+    if (out->eot < 0)
+        out->eot = find_end_of_turn(out, false);
     return FIRN_OK;
 }
 

@@ -27,6 +27,12 @@ typedef struct tok_byte_text {
     uint8_t length;
 } tok_byte_text;
 
+/* One of the merges that make a token; they differ in where they cut its text. */
+typedef struct tok_merge_link {
+    uint32_t next; /* rank + 1 of the next one that makes the same token; 0: none */
+    uint16_t left; /* bytes of the left side */
+} tok_merge_link;
+
 /* A Unigram vocabulary's table of texts that are replaced before all else. */
 typedef struct tok_replacements {
     const char *units; /* [n_units] of 4 bytes, little-endian, unaligned */
@@ -40,8 +46,8 @@ struct tok_tokenizer {
     bool characters;             /* tokens are written as they are, not byte by byte in printable characters */
     bool space_symbol;           /* with U+2581 for a space */
     tok_table tokens;            /* ids by stored text */
-    tok_table merges;            /* ranks by the texts of both sides (TOK_BYTE_BPE) */
-    int32_t *merged;             /* [n_merges]: id of the token that the merge makes */
+    uint32_t *first_merges;      /* [n_tokens] (TOK_BYTE_BPE): rank + 1 of the first merge that makes it; 0: none */
+    tok_merge_link *merge_links; /* [n_merges] */
     int32_t byte_ids[256];       /* or TOK_NONE */
     tok_byte_text byte_texts[256];
     bool joins_space[256]; /* TOK_SENTENCE_BPE: in some token this byte comes before the space symbol */
@@ -68,10 +74,16 @@ static inline bool tok_set_has(const uint64_t set[4], unsigned value)
 /* The byte that a token such as "<0x0A>" stands for, or -1. */
 int tok_byte_of_token(base_slice text);
 
-/* The hash of a merge of two texts, from the hashes of both. */
-static inline uint64_t tok_hash_pair(uint64_t left, uint64_t right)
+/*
+ * Where the rank + 1 of the merge that makes token `id` from a left side of this length stands, or is to be put: it is
+ * 0 where there is none. There are fewer such merges than the token has bytes.
+ */
+static inline uint32_t *tok_merge_place(const tok_tokenizer *tokenizer, uint32_t id, size_t left)
 {
-    return tok_hash_mix(left, right * 0xC2B2AE3D27D4EB4FU);
+    uint32_t *place = &tokenizer->first_merges[id];
+    while (*place != 0 && tokenizer->merge_links[*place - 1].left != left)
+        place = &tokenizer->merge_links[*place - 1].next;
+    return place;
 }
 
 /* The token whose stored text has these bytes and this hash, or TOK_NONE. */

@@ -30,21 +30,6 @@ void tok_merger_free(tok_merger *merger)
     *merger = (tok_merger){0};
 }
 
-/* The rank of the merge of two texts that follow one another, or TOK_NO_INDEX. */
-static uint32_t find_merge(const tok_tokenizer *tokenizer, base_slice left, base_slice right)
-{
-    const uint64_t hash = tok_hash_pair(tok_hash(left.data, left.length), tok_hash(right.data, right.length));
-    uint32_t step = 0, rank;
-    while ((rank = tok_table_candidate(&tokenizer->merges, hash, &step)) != TOK_NO_INDEX) {
-        const base_slice merge = tokenizer->config.merges[rank];
-        if (merge.length == left.length + 1 + right.length && merge.data[left.length] == ' ' &&
-            memcmp(merge.data, left.data, left.length) == 0 &&
-            memcmp(merge.data + left.length + 1, right.data, right.length) == 0)
-            break;
-    }
-    return rank;
-}
-
 /* Maps scores to keys that rise as scores fall. */
 static uint32_t key_of_score(float score)
 {
@@ -67,18 +52,15 @@ static void find_pair(const tok_tokenizer *tokenizer, tok_merger *merger, uint32
     if (end - symbol->start > tokenizer->longest)
         return;
     const base_slice both = {merger->text + symbol->start, end - symbol->start};
-    if (tokenizer->config.kind == TOK_SENTENCE_BPE) {
-        symbol->pair_id = tok_find_hashed(tokenizer, both, tok_hash(both.data, both.length));
-        if (symbol->pair_id == TOK_NONE)
-            return;
+    symbol->pair_id = tok_find_hashed(tokenizer, both, tok_hash(both.data, both.length));
+    if (symbol->pair_id == TOK_NONE)
+        return;
+    if (tokenizer->config.kind == TOK_SENTENCE_BPE)
         symbol->pair_key = key_of_score(tokenizer->config.scores[symbol->pair_id]);
-    } else {
-        const base_slice right = {merger->text + middle, end - middle};
-        symbol->pair_key = find_merge(tokenizer, (base_slice){both.data, middle - symbol->start}, right);
-        if (symbol->pair_key == TOK_NO_INDEX)
-            return;
-        symbol->pair_id = tokenizer->merged[symbol->pair_key];
-    }
+    else
+        symbol->pair_key = *tok_merge_place(tokenizer, (uint32_t)symbol->pair_id, middle - symbol->start) - 1;
+    if (symbol->pair_key == UINT32_MAX)
+        return;
     uint64_t *const heap = merger->heap;
     const uint64_t entry = (uint64_t)symbol->pair_key << 32 | left;
     size_t at = (*heap_count)++;

@@ -209,30 +209,24 @@ static bool split_merge(base_slice merge, base_slice *left, base_slice *right)
     return true;
 }
 
-static firn_status add_merge_batch(tok_tokenizer *tokenizer, uint32_t first, uint32_t n, char *scratch,
-                                   firn_error *error)
+static firn_status link_merges(tok_tokenizer *tokenizer, char *scratch, firn_error *error)
 {
-    const base_slice *const merges = tokenizer->config.merges;
-    base_slice left[BATCH], right[BATCH];
-    uint64_t hashes[BATCH];
-    for (uint32_t i = 0; i < n; i++) {
-        if (!split_merge(merges[first + i], &left[i], &right[i]))
+    int32_t merged = 0;
+    for (uint32_t rank = 0; rank < tokenizer->config.n_merges; rank++) {
+        const base_slice merge = tokenizer->config.merges[rank];
+        base_slice left, right;
+        if (!split_merge(merge, &left, &right))
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
-                             "vocabulary: merge %u is not two texts with a space between them", first + i);
-        hashes[i] = tok_hash_pair(tok_hash(left[i].data, left[i].length), tok_hash(right[i].data, right[i].length));
-        tok_table_prefetch(&tokenizer->merges, hashes[i]);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t rank = first + i;
-        tokenizer->merged[rank] =
-            find_merged(tokenizer, left[i], right[i], rank > 0 ? tokenizer->merged[rank - 1] : 0, scratch);
-        if (tokenizer->merged[rank] == TOK_NONE)
+                             "vocabulary: merge %u is not two texts with a space between them", rank);
+        merged = find_merged(tokenizer, left, right, merged, scratch);
+        if (merged == TOK_NONE)
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                              "vocabulary: merge %u ('%.*s') makes a text that is no token", rank,
-                             merges[rank].length < 80 ? (int)merges[rank].length : 80, merges[rank].data);
-        if (!tok_table_insert(&tokenizer->merges, hashes[i], 0, rank))
-            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
-                             "vocabulary: its merges, such as merge %u, collide on purpose", rank);
+                             merge.length < 80 ? (int)merge.length : 80, merge.data);
+        tokenizer->merge_links[rank] = (tok_merge_link){0, (uint16_t)left.length};
+        uint32_t *const place = tok_merge_place(tokenizer, (uint32_t)merged, left.length);
+        if (*place == 0) /* of equal ones the first counts */
+            *place = rank + 1;
     }
     return FIRN_OK;
 }
@@ -241,13 +235,12 @@ static firn_status add_merges(tok_tokenizer *tokenizer, firn_error *error)
 {
     const uint32_t n_merges = tokenizer->config.n_merges;
     char *const scratch = malloc(tokenizer->longest + 1);
-    tokenizer->merged = malloc((n_merges + (size_t)1) * sizeof *tokenizer->merged);
-    firn_status status = FIRN_OK;
-    if (!scratch || !tokenizer->merged || !tok_table_create(&tokenizer->merges, n_merges))
-        status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "vocabulary: no memory for the index of %u merges",
-                           n_merges);
-    for (uint32_t first = 0; first < n_merges && status == FIRN_OK; first += BATCH)
-        status = add_merge_batch(tokenizer, first, n_merges - first < BATCH ? n_merges - first : BATCH, scratch, error);
+    tokenizer->first_merges = calloc(tokenizer->config.n_tokens, sizeof *tokenizer->first_merges);
+    tokenizer->merge_links = malloc((n_merges + (size_t)1) * sizeof *tokenizer->merge_links);
+    const firn_status status = scratch && tokenizer->first_merges && tokenizer->merge_links
+                                   ? link_merges(tokenizer, scratch, error)
+                                   : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+                                               "vocabulary: no memory for the index of %u merges", n_merges);
     free(scratch);
     return status;
 }
@@ -315,8 +308,8 @@ void tok_destroy(tok_tokenizer *tokenizer)
     if (!tokenizer)
         return;
     free(tokenizer->tokens.slots);
-    free(tokenizer->merges.slots);
-    free(tokenizer->merged);
+    free(tokenizer->first_merges);
+    free(tokenizer->merge_links);
     free(tokenizer);
 }
 

@@ -108,6 +108,27 @@ Test(tokenizer, merges_go_by_rank)
     tok_destroy(tokenizer);
 }
 
+Test(tokenizer, several_merges_make_one_token)
+{
+    static const base_slice merges[] = {SLICE("a b"), SLICE("ab c"), SLICE("b c"), SLICE("a bc"), SLICE("b c")};
+    tok_config config = byte_config();
+    config.merges = merges;
+    config.n_merges = 2;
+    tok_tokenizer *tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "abcbc", 0, ABC, B, C);
+    tok_destroy(tokenizer);
+    config.merges = merges + 2; /* and one of them twice */
+    config.n_merges = 3;
+    tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "abcab", 0, ABC, A, B);
+    tok_destroy(tokenizer);
+    config.merges = merges;
+    config.n_merges = COUNT(merges);
+    tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "abcbc", 0, ABC, BC);
+    tok_destroy(tokenizer);
+}
+
 Test(tokenizer, a_byte_without_token_is_left_out)
 {
     tok_config config = byte_config();
