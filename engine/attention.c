@@ -9,12 +9,12 @@ enum { CHUNKS_WORTH_SHARING = 4 };
 
 static const mod_hyperparameters *shape(const eng_attention *a)
 {
-    return a->session->model->hyperparameters;
+    return a->batch->model->hyperparameters;
 }
 
 static const kern_table *kernels(const eng_attention *a)
 {
-    return &a->session->model->context->kernels;
+    return &a->batch->model->context->kernels;
 }
 
 static uint32_t group_size(const eng_attention *a)
@@ -22,10 +22,16 @@ static uint32_t group_size(const eng_attention *a)
     return shape(a)->n_heads / shape(a)->n_kv_heads;
 }
 
-/* Of a key head's first position in the cache. */
-static size_t head_offset(const eng_attention *a, uint32_t kv_head)
+/* Of a key head's first position in a session's cache. */
+static size_t head_offset(const eng_attention *a, const firn_session *session, uint32_t kv_head)
 {
-    return ((size_t)a->index * shape(a)->n_kv_heads + kv_head) * a->session->head_elements;
+    return ((size_t)a->index * shape(a)->n_kv_heads + kv_head) * session->head_elements;
+}
+
+/* Wanted column i. */
+static const eng_column *wanted(const eng_attention *a, uint32_t i)
+{
+    return &a->batch->columns[a->wanted->columns[i]];
 }
 
 /* ---- heads of one token ---- */
@@ -46,14 +52,15 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
 {
     const mod_hyperparameters *const hp = shape(a);
     const kern_table *const k = kernels(a);
-    firn_session *const s = a->session;
+    const firn_batch *const batch = a->batch;
+    const firn_session *const session = batch->columns[column].session;
     const uint32_t d = hp->head_dim, group = group_size(a);
-    const size_t position = s->length + column;
+    const size_t position = batch->columns[column].position;
     const size_t kv_rows = (size_t)hp->n_kv_heads * d, tiles = KERN_TILE_ROWS;
     const size_t key_start = ((size_t)hp->n_heads * d + tiles - 1) / tiles * tiles;
     const size_t value_start = key_start + (kv_rows + tiles - 1) / tiles * tiles;
-    float *const row = s->qkv + column * s->qkv_stride;
-    const float *const angles = s->angles[a->layer->local] + (size_t)column * hp->rope_dims;
+    float *const row = batch->qkv + column * batch->qkv_stride;
+    const float *const angles = batch->angles[a->layer->local] + (size_t)column * hp->rope_dims;
     for (uint32_t h = kv_head * group; queries_wanted && h < (kv_head + 1) * group; h++) {
         float *const query = row + (size_t)h * d;
         make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm,
@@ -65,18 +72,18 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
     make_head(a, key, a->layer->k_bias != NULL ? a->layer->k_bias + bias : NULL, a->layer->k_norm, angles);
     if (a->layer->v_bias != NULL)
         k->add(value, a->layer->v_bias + bias, d);
-    const size_t head = head_offset(a, kv_head);
-    k->store_key(key, d, s->keys + head + position / KERN_LANES * KERN_LANES * d + position % KERN_LANES);
-    k->store_value(value, d, s->values + head + position * d);
+    const size_t head = head_offset(a, session, kv_head);
+    k->store_key(key, d, session->keys + head + position / KERN_LANES * KERN_LANES * d + position % KERN_LANES);
+    k->store_value(value, d, session->values + head + position * d);
 }
 
 /* ---- rows against chunks ---- */
 
-/* The positions that a column sees: [first, last]. */
-static void visible(const eng_attention *a, uint32_t column, size_t *first, size_t *last)
+/* The positions that wanted column i sees: [first, last]. */
+static void visible(const eng_attention *a, uint32_t i, size_t *first, size_t *last)
 {
     const size_t window = a->layer->local ? shape(a)->sliding_window : 0;
-    *last = a->session->length + column;
+    *last = wanted(a, i)->position;
     *first = window != 0 && *last + 1 > window ? *last + 1 - window : 0;
 }
 
@@ -92,7 +99,7 @@ static void collect_queries(const eng_attention *a, const tile *t, eng_scratch *
     const uint32_t group = group_size(a), d = shape(a)->head_dim;
     for (uint32_t i = t->begin; i < t->end; i++)
         memcpy(scratch->queries + (size_t)(i - t->begin) * group * d,
-               a->session->qkv + a->wanted[i] * a->session->qkv_stride + (size_t)t->kv_head * group * d,
+               a->batch->qkv + a->wanted->columns[i] * a->batch->qkv_stride + (size_t)t->kv_head * group * d,
                (size_t)group * d * sizeof(float));
 }
 
@@ -110,7 +117,7 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
     *row_begin = 0;
     for (uint32_t i = t->begin; i < t->end; i++) {
         size_t first, last;
-        visible(a, a->wanted[i], &first, &last);
+        visible(a, i, &first, &last);
         if (last < chunk_begin || first >= chunk_end) {
             if (n_rows == 0)
                 *row_begin += group;
@@ -124,14 +131,15 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
     *row_end = *row_begin + n_rows;
     if (n_rows == 0)
         return;
-    const size_t head = head_offset(a, t->kv_head) + chunk_begin * d;
+    const firn_session *const session = wanted(a, t->begin)->session;
+    const size_t head = head_offset(a, session, t->kv_head) + chunk_begin * d;
     kernels(a)->attention_chunk(&(kern_attention){
         .queries = scratch->queries + (size_t)*row_begin * d,
         .query_stride = d,
         .n_rows = n_rows,
         .head_dim = d,
-        .keys = a->session->keys + head,
-        .values = a->session->values + head,
+        .keys = session->keys + head,
+        .values = session->values + head,
         .begins = begins,
         .ends = ends,
         .maximum = maximum,
@@ -153,7 +161,7 @@ static void clear_state(tile *t, uint32_t n_rows, float *out, uint32_t head_dim)
 /* Where the result of query head `head` of wanted column i goes. */
 static float *attended_head(const eng_attention *a, uint32_t i, uint32_t head)
 {
-    return a->session->attended + ((size_t)i * shape(a)->n_heads + head) * shape(a)->head_dim;
+    return a->batch->attended + ((size_t)i * shape(a)->n_heads + head) * shape(a)->head_dim;
 }
 
 /* A tile's rows over all their chunks, in order. */
@@ -163,8 +171,8 @@ static void attend_tile(const eng_attention *a, uint32_t kv_head, uint32_t begin
     tile t = {.kv_head = kv_head, .begin = begin, .end = end};
     const uint32_t n_rows = (end - begin) * group;
     size_t first, last, unused;
-    visible(a, a->wanted[begin], &first, &unused);
-    visible(a, a->wanted[end - 1], &unused, &last);
+    visible(a, begin, &first, &unused);
+    visible(a, end - 1, &unused, &last);
     collect_queries(a, &t, scratch);
     clear_state(&t, n_rows, scratch->state_out, d);
     for (size_t chunk = first / KERN_CHUNK; chunk <= last / KERN_CHUNK; chunk++) {
@@ -186,8 +194,7 @@ static void attend_tile(const eng_attention *a, uint32_t kv_head, uint32_t begin
 /* Of wanted column i, query head and chunk. */
 static size_t partial_index(const eng_attention *a, uint32_t i, uint32_t head, size_t chunk)
 {
-    const size_t n_chunks = (a->session->n_ctx + KERN_CHUNK - 1) / KERN_CHUNK;
-    return ((size_t)i * shape(a)->n_heads + head) * n_chunks + chunk;
+    return ((size_t)i * shape(a)->n_heads + head) * a->batch->n_chunks + chunk;
 }
 
 static void attend_partial(const eng_attention *a, uint32_t i, uint32_t kv_head, size_t chunk, eng_scratch *scratch)
@@ -200,9 +207,9 @@ static void attend_partial(const eng_attention *a, uint32_t i, uint32_t kv_head,
     compute_chunk(a, &t, chunk, scratch, &row_begin, &row_end, maximum, sum, scratch->chunk_out);
     for (uint32_t r = row_begin; r < row_end; r++) {
         const size_t partial = partial_index(a, i, kv_head * group + r, chunk);
-        a->session->partial_state[2 * partial] = maximum[r];
-        a->session->partial_state[2 * partial + 1] = sum[r];
-        memcpy(a->session->partial_out + partial * d, scratch->chunk_out + (size_t)r * d, d * sizeof(float));
+        a->batch->partial_state[2 * partial] = maximum[r];
+        a->batch->partial_state[2 * partial + 1] = sum[r];
+        memcpy(a->batch->partial_out + partial * d, scratch->chunk_out + (size_t)r * d, d * sizeof(float));
     }
 }
 
@@ -211,36 +218,36 @@ static void merge_partials(const eng_attention *a, uint32_t i, uint32_t head, en
     const uint32_t d = shape(a)->head_dim;
     tile state;
     size_t first, last;
-    visible(a, a->wanted[i], &first, &last);
+    visible(a, i, &first, &last);
     clear_state(&state, 1, scratch->state_out, d);
     for (size_t chunk = first / KERN_CHUNK; chunk <= last / KERN_CHUNK; chunk++) {
         const size_t partial = partial_index(a, i, head, chunk);
-        kernels(a)->attention_merge(state.maximum, state.sum, scratch->state_out,
-                                    a->session->partial_state[2 * partial], a->session->partial_state[2 * partial + 1],
-                                    a->session->partial_out + partial * d, d);
+        kernels(a)->attention_merge(state.maximum, state.sum, scratch->state_out, a->batch->partial_state[2 * partial],
+                                    a->batch->partial_state[2 * partial + 1], a->batch->partial_out + partial * d, d);
     }
     kernels(a)->attention_finish(scratch->state_out, state.sum[0], d, attended_head(a, i, head));
 }
 
-static void attend_shared(const eng_attention *a, uint32_t thread, size_t first_chunk, size_t n_chunks)
+/* `chunks` is the range that any of the columns sees. */
+static void attend_shared(const eng_attention *a, uint32_t thread, base_range chunks)
 {
     const mod_hyperparameters *const hp = shape(a);
-    base_pool *const pool = a->session->model->context->pool;
-    eng_scratch *const scratch = &a->session->scratch[thread];
-    const uint32_t chunks = (uint32_t)n_chunks, of_column = hp->n_kv_heads * chunks;
+    base_pool *const pool = a->batch->model->context->pool;
+    eng_scratch *const scratch = &a->batch->scratch[thread];
+    const uint32_t n_chunks = chunks.end - chunks.begin, of_column = hp->n_kv_heads * n_chunks;
     base_range range;
-    while (base_pool_claim(pool, a->n_wanted * of_column, &range)) {
+    while (base_pool_claim(pool, a->wanted->n_columns * of_column, &range)) {
         for (uint32_t item = range.begin; item < range.end; item++) {
             const uint32_t i = item / of_column;
-            const size_t chunk = first_chunk + item % chunks;
+            const size_t chunk = chunks.begin + item % n_chunks;
             size_t first, last;
-            visible(a, a->wanted[i], &first, &last);
+            visible(a, i, &first, &last);
             if (chunk >= first / KERN_CHUNK && chunk <= last / KERN_CHUNK)
-                attend_partial(a, i, item % of_column / chunks, chunk, scratch);
+                attend_partial(a, i, item % of_column / n_chunks, chunk, scratch);
         }
     }
     base_pool_barrier(pool, thread);
-    while (base_pool_claim(pool, a->n_wanted * hp->n_heads, &range))
+    while (base_pool_claim(pool, a->wanted->n_columns * hp->n_heads, &range))
         for (uint32_t item = range.begin; item < range.end; item++)
             merge_partials(a, item / hp->n_heads, item % hp->n_heads, scratch);
     base_pool_barrier(pool, thread);
@@ -250,10 +257,11 @@ static void attend_shared(const eng_attention *a, uint32_t thread, size_t first_
 
 static bool is_wanted(const eng_attention *a, uint32_t column)
 {
-    if (a->n_wanted == a->n_columns)
+    const eng_wanted *const w = a->wanted;
+    if (w->n_columns == a->batch->n_columns)
         return true;
-    for (uint32_t i = a->n_wanted; i > 0 && a->wanted[i - 1] >= column; i--)
-        if (a->wanted[i - 1] == column)
+    for (uint32_t i = w->n_columns; i > 0 && w->columns[i - 1] >= column; i--)
+        if (w->columns[i - 1] == column)
             return true;
     return false;
 }
@@ -261,28 +269,38 @@ static bool is_wanted(const eng_attention *a, uint32_t column)
 static void make_all_heads(const eng_attention *a, uint32_t thread)
 {
     const uint32_t n_kv_heads = shape(a)->n_kv_heads;
-    base_pool *const pool = a->session->model->context->pool;
+    base_pool *const pool = a->batch->model->context->pool;
     base_range range;
-    while (base_pool_claim(pool, a->n_columns * n_kv_heads, &range))
+    while (base_pool_claim(pool, a->batch->n_columns * n_kv_heads, &range))
         for (uint32_t item = range.begin; item < range.end; item++)
             make_heads(a, item / n_kv_heads, item % n_kv_heads, is_wanted(a, item / n_kv_heads));
     base_pool_barrier(pool, thread);
 }
 
+/* The chunks that any wanted column sees. */
+static base_range all_chunks(const eng_attention *a)
+{
+    base_range chunks = {UINT32_MAX, 0};
+    for (uint32_t i = 0; i < a->wanted->n_columns; i++) {
+        size_t first, last;
+        visible(a, i, &first, &last);
+        const uint32_t begin = (uint32_t)(first / KERN_CHUNK), end = (uint32_t)(last / KERN_CHUNK) + 1;
+        chunks.begin = begin < chunks.begin ? begin : chunks.begin;
+        chunks.end = end > chunks.end ? end : chunks.end;
+    }
+    return chunks;
+}
+
 void eng_attend(const eng_attention *a, uint32_t thread)
 {
-    base_pool *const pool = a->session->model->context->pool;
-    eng_scratch *const scratch = &a->session->scratch[thread];
+    base_pool *const pool = a->batch->model->context->pool;
+    eng_scratch *const scratch = &a->batch->scratch[thread];
     const uint32_t n_kv_heads = shape(a)->n_kv_heads;
+    const bool few = a->wanted->n_columns <= ENG_PRIVATE_COLUMNS;
+    const base_range chunks = few ? all_chunks(a) : (base_range){0, 0};
+    const bool deep = few && chunks.end >= chunks.begin + CHUNKS_WORTH_SHARING && chunks.end <= a->batch->n_chunks;
     base_range range;
-    size_t first = 0, last = 0, unused;
-    if (a->n_wanted > 0) {
-        visible(a, a->wanted[0], &first, &unused);
-        visible(a, a->wanted[a->n_wanted - 1], &unused, &last);
-    }
-    const size_t first_chunk = first / KERN_CHUNK, n_chunks = last / KERN_CHUNK + 1 - first_chunk;
-    const bool few = a->n_columns <= ENG_PRIVATE_COLUMNS;
-    if (a->n_columns == 1 && a->n_wanted == 1 && n_chunks < CHUNKS_WORTH_SHARING) {
+    if (a->batch->n_columns == 1 && a->wanted->n_columns == 1 && !deep) {
         /* one token, short text: a key head and all that looks at it is one piece of work */
         while (base_pool_claim(pool, n_kv_heads, &range)) {
             for (uint32_t h = range.begin; h < range.end; h++) {
@@ -294,20 +312,18 @@ void eng_attend(const eng_attention *a, uint32_t thread)
         return;
     }
     make_all_heads(a, thread);
-    if (a->n_wanted == 0)
+    if (a->wanted->n_columns == 0)
         return;
-    if (few && n_chunks >= CHUNKS_WORTH_SHARING) {
-        attend_shared(a, thread, first_chunk, n_chunks);
+    if (deep) {
+        attend_shared(a, thread, chunks);
         return;
     }
-    /* tiles of as many columns as fit the kernel's rows; the last ones, which see most, go first */
-    const uint32_t columns = KERN_ATTENTION_ROWS / group_size(a);
-    const uint32_t n_tiles = (a->n_wanted + columns - 1) / columns;
+    /* the last tiles, which see most, go first */
+    const uint32_t n_tiles = a->wanted->n_tiles;
     while (base_pool_claim(pool, n_tiles * n_kv_heads, &range)) {
         for (uint32_t item = range.begin; item < range.end; item++) {
-            const uint32_t begin = (n_tiles - 1 - item / n_kv_heads) * columns;
-            const uint32_t end = begin + columns < a->n_wanted ? begin + columns : a->n_wanted;
-            attend_tile(a, item % n_kv_heads, begin, end, scratch);
+            const eng_tile *const t = &a->wanted->tiles[n_tiles - 1 - item / n_kv_heads];
+            attend_tile(a, item % n_kv_heads, t->begin, t->end, scratch);
         }
     }
     base_pool_barrier(pool, thread);

@@ -5,6 +5,7 @@
  *     firn_context *context;  threads and kernels
  *     firn_model   *model;    an opened checkpoint: frozen parameters, hyperparameters, vocabulary
  *     firn_session *session;  one timeline: tokens and their KV cache
+ *     firn_batch   *batch;    tokens of several sessions in one step
  *     firn_sampler *sampler;  compiled generation parameters; knows logits, never a model
  *
  * Ownership: what a `_create` or `_open` call gives is the caller's, and its `_release` ends that. A model keeps its
@@ -33,6 +34,7 @@ extern "C" {
 typedef struct firn_context firn_context;
 typedef struct firn_model firn_model;
 typedef struct firn_session firn_session;
+typedef struct firn_batch firn_batch;
 typedef struct firn_sampler firn_sampler;
 
 /* ---- context ---- */
@@ -113,6 +115,7 @@ void firn_session_release(firn_session *session);
 enum {
     FIRN_LOGITS_LAST = 0, /* logits after the last token only */
     FIRN_LOGITS_ALL = 1,  /* after every token */
+    FIRN_LOGITS_NONE = 2, /* none: to fill the cache */
 };
 
 /*
@@ -142,6 +145,38 @@ uint32_t firn_session_context(const firn_session *session); /* positions it can 
 /* ---- conversations ---- */
 
 #include "engine/chat.h" /* firn_template: messages to the text that a model was trained on */
+
+/* ---- several sessions in one step ---- */
+
+typedef struct firn_batch_options {
+    size_t size;
+    uint32_t n_batch; /* tokens of one step, over all sessions; 0: 512. Never changes a result */
+} firn_batch_options;
+
+firn_batch_options firn_batch_options_default(void);
+
+/* Makes the buffers of a step. A batch keeps its model alive; its sessions only have to live during a call. */
+firn_status firn_batch_create(firn_model *model, const firn_batch_options *options, firn_batch **out,
+                              firn_error *error);
+void firn_batch_release(firn_batch *batch);
+
+typedef struct firn_batch_entry {
+    firn_session *session; /* of the batch's model; each at most once in a call */
+    const int32_t *ids;    /* [n_ids] tokens to append */
+    size_t n_ids;
+    unsigned logits; /* FIRN_LOGITS_LAST, _ALL or _NONE */
+} firn_batch_entry;
+
+/* As firn_logits_callback, with the number of the entry. */
+typedef bool (*firn_batch_callback)(void *argument, size_t entry, size_t index, const float *logits);
+
+/*
+ * Appends to each entry's session as firn_session_append would, with the same bits, reading the weights once for all.
+ * Logits are given to the callback only: firn_session_logits is NULL afterwards. On failure every timeline is as it
+ * was.
+ */
+firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
+                              firn_batch_callback callback, void *argument, firn_error *error);
 
 /* ---- generation parameters and sampler ---- */
 

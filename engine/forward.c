@@ -8,9 +8,7 @@
 
 /* One step, seen by all threads. */
 typedef struct step_state {
-    firn_session *session;
-    const int32_t *ids;
-    uint32_t n_columns, n_needed;
+    firn_batch *batch;
     bool private_stream; /* each thread keeps the residual stream itself: no barrier where it is only read */
     uint32_t head_first, head_count;
     atomic_bool damaged; /* a logit was not finite */
@@ -19,7 +17,7 @@ typedef struct step_state {
 /* The step as one thread sees it. */
 typedef struct view {
     step_state *step;
-    firn_session *session;
+    firn_batch *batch;
     const firn_model *model;
     const mod_hyperparameters *hp;
     const kern_table *kernels;
@@ -96,8 +94,8 @@ static void make_angles(const view *v, uint32_t begin, uint32_t end)
     const int n_kinds = v->hp->sliding_window != 0 ? 2 : 1;
     for (int local = 0; local < n_kinds; local++)
         for (uint32_t c = begin; c < end; c++)
-            eng_rope_angles(v->session->length + c, v->model->frequencies[local], n_pairs,
-                            v->session->angles[local] + (size_t)c * v->hp->rope_dims);
+            eng_rope_angles(v->batch->columns[c].position, v->model->frequencies[local], n_pairs,
+                            v->batch->angles[local] + (size_t)c * v->hp->rope_dims);
 }
 
 static unsigned wants_of_attention(const eng_layer *layer)
@@ -115,7 +113,7 @@ static void begin_stream(const view *v)
     for (bool done = false; next_columns(v, &done, &range);) {
         for (uint32_t c = range.begin; c < range.end; c++) {
             float *const x = v->stream.x + (size_t)c * n_embd;
-            eng_embed(v->model, v->step->ids[c], x);
+            eng_embed(v->model, v->batch->columns[c].id, x);
             v->kernels->rms_norm(x, v->model->layers[0].attention_norm, v->hp->norm_epsilon, n_embd,
                                  v->stream.normed + (size_t)c * n_embd);
         }
@@ -131,7 +129,7 @@ static void add_block(const view *v, uint32_t c, const float *bias, const float 
 {
     const uint32_t n_embd = v->hp->n_embd;
     const float *const from = v->stream.x + (size_t)(v->sources != NULL ? v->sources[c] : c) * n_embd;
-    const float *block = v->session->block_out + c * v->session->embd_stride;
+    const float *block = v->batch->block_out + c * v->batch->embd_stride;
     if (bias != NULL || post_norm != NULL) {
         memcpy(v->scratch->block, block, n_embd * sizeof(float));
         if (bias != NULL)
@@ -150,7 +148,7 @@ static void advance_stream(view *v, const float *bias, const float *post_norm, c
 {
     const uint32_t n_embd = v->hp->n_embd;
     /* where columns move, the shared stream goes to another buffer: others may still read what one would overwrite */
-    float *const to = v->sources != NULL && !v->step->private_stream ? v->session->needed_x : v->stream.x;
+    float *const to = v->sources != NULL && !v->step->private_stream ? v->batch->needed_x : v->stream.x;
     base_range range;
     for (bool done = false; next_columns(v, &done, &range);) {
         for (uint32_t c = range.begin; c < range.end; c++) {
@@ -206,12 +204,12 @@ static void project_qkv(const view *v, const eng_layer *layer)
     const size_t key_start = (size_t)kern_tiles(&layer->q) * KERN_TILE_ROWS;
     const size_t value_start = key_start + (size_t)kern_tiles(&layer->k) * KERN_TILE_ROWS;
     const product products[] = {
-        {&layer->q, v->session->qkv},
-        {&layer->k, v->session->qkv + key_start},
-        {&layer->v, v->session->qkv + value_start},
+        {&layer->q, v->batch->qkv},
+        {&layer->k, v->batch->qkv + key_start},
+        {&layer->v, v->batch->qkv + value_start},
     };
     const kern_activations x = stream_activations(v);
-    multiply(v, products, 3, &x, v->session->qkv_stride);
+    multiply(v, products, 3, &x, v->batch->qkv_stride);
 }
 
 static void project_attended(const view *v, const eng_layer *layer)
@@ -219,11 +217,11 @@ static void project_attended(const view *v, const eng_layer *layer)
     const uint32_t n_attended = v->hp->n_heads * v->hp->head_dim;
     base_range range;
     for (bool done = false; next_columns(v, &done, &range);)
-        quantise_rows(v, wants(&layer->attention_output), v->session->attended, n_attended, range, v->attended_panels);
+        quantise_rows(v, wants(&layer->attention_output), v->batch->attended, n_attended, range, v->attended_panels);
     prepared(v);
-    const kern_activations x = {v->session->attended, n_attended, v->attended_panels.int8, v->attended_panels.int16,
+    const kern_activations x = {v->batch->attended, n_attended, v->attended_panels.int8, v->attended_panels.int16,
                                 v->n_columns};
-    multiply(v, &(product){&layer->attention_output, v->session->block_out}, 1, &x, v->session->embd_stride);
+    multiply(v, &(product){&layer->attention_output, v->batch->block_out}, 1, &x, v->batch->embd_stride);
 }
 
 /* Rows of a matrix from tile `first` on, as a matrix of its own. */
@@ -249,12 +247,12 @@ static void make_inner_rows(const view *v, const eng_layer *layer, uint32_t unit
     if (kern_type_input(layer->down.type) == KERN_INPUT_FLOATS) {
         for (uint32_t c = 0; c < v->n_columns; c++)
             v->kernels->activate(activation, g + c * ENG_FFN_ROWS, u + c * ENG_FFN_ROWS, n_rows,
-                                 v->session->inner + c * v->session->ff_stride + first);
+                                 v->batch->inner + c * v->batch->ff_stride + first);
         return;
     }
     v->kernels->activate(activation, g, u, v->n_columns * ENG_FFN_ROWS, g);
     quantise_columns(v, wants(&layer->down), g, ENG_FFN_ROWS, v->hp->n_ff / KERN_BLOCK, unit, 1,
-                     (base_range){0, v->n_columns}, v->session->inner_panels);
+                     (base_range){0, v->n_columns}, v->batch->inner_panels);
 }
 
 static void feed_forward(const view *v, const eng_layer *layer)
@@ -265,9 +263,9 @@ static void feed_forward(const view *v, const eng_layer *layer)
         for (uint32_t unit = range.begin; unit < range.end; unit++)
             make_inner_rows(v, layer, unit, &x);
     base_pool_barrier(v->pool, v->thread);
-    const kern_activations inner = {v->session->inner, v->session->ff_stride, v->session->inner_panels.int8,
-                                    v->session->inner_panels.int16, v->n_columns};
-    multiply(v, &(product){&layer->down, v->session->block_out}, 1, &inner, v->session->embd_stride);
+    const kern_activations inner = {v->batch->inner, v->batch->ff_stride, v->batch->inner_panels.int8,
+                                    v->batch->inner_panels.int16, v->n_columns};
+    multiply(v, &(product){&layer->down, v->batch->block_out}, 1, &inner, v->batch->embd_stride);
 }
 
 /* ---- logits ---- */
@@ -278,7 +276,7 @@ static void finish_stream(const view *v, const float *post_norm)
     base_range range;
     while (base_pool_claim(v->pool, v->n_columns, &range)) {
         for (uint32_t c = range.begin; c < range.end; c++) {
-            float *const x = v->session->needed_x + (size_t)c * v->hp->n_embd;
+            float *const x = v->batch->needed_x + (size_t)c * v->hp->n_embd;
             add_block(v, c, NULL, post_norm, x);
             v->kernels->rms_norm(x, v->model->output_norm, v->hp->norm_epsilon, v->hp->n_embd, x);
         }
@@ -290,19 +288,19 @@ static void compute_logits(view *v)
 {
     const kern_matrix *const head = &v->model->output;
     const uint32_t n_embd = v->hp->n_embd;
-    const float *const x = v->session->needed_x + (size_t)v->step->head_first * n_embd;
+    const float *const x = v->batch->needed_x + (size_t)v->step->head_first * n_embd;
     v->n_columns = v->step->head_count;
     const eng_panels panels = v->scratch->own.panels;
     quantise_rows(v, wants(head), x, n_embd, (base_range){0, v->n_columns}, panels);
     const kern_activations activations = {x, n_embd, panels.int8, panels.int16, v->n_columns};
     base_range range;
     while (base_pool_claim(v->pool, kern_tiles(head), &range)) {
-        kern_matmul(v->kernels, head, range.begin, range.end, &activations, v->session->logits,
-                    v->session->vocab_stride, v->scratch->matmul);
+        kern_matmul(v->kernels, head, range.begin, range.end, &activations, v->batch->logits, v->batch->vocab_stride,
+                    v->scratch->matmul);
         const uint32_t first = range.begin * KERN_TILE_ROWS, last = range.end * KERN_TILE_ROWS;
         const uint32_t n_rows = (last < head->n_rows ? last : head->n_rows) - first;
         for (uint32_t c = 0; c < v->n_columns; c++) {
-            float *const logits = v->session->logits + c * v->session->vocab_stride + first;
+            float *const logits = v->batch->logits + c * v->batch->vocab_stride + first;
             if (v->hp->logit_softcap != 0.0f)
                 v->kernels->softcap(logits, v->hp->logit_softcap, n_rows);
             if (!v->kernels->all_finite(logits, n_rows))
@@ -315,42 +313,40 @@ static void compute_logits(view *v)
 
 static view make_view(step_state *step, uint32_t thread)
 {
-    firn_session *const session = step->session;
-    const firn_model *const model = session->model;
-    eng_scratch *const scratch = &session->scratch[thread];
+    firn_batch *const batch = step->batch;
+    const firn_model *const model = batch->model;
+    eng_scratch *const scratch = &batch->scratch[thread];
     return (view){
         .step = step,
-        .session = session,
+        .batch = batch,
         .model = model,
         .hp = model->hyperparameters,
         .kernels = &model->context->kernels,
         .pool = model->context->pool,
         .scratch = scratch,
         .thread = thread,
-        .n_columns = step->n_columns,
-        .stream = step->private_stream ? scratch->own : session->shared,
-        .attended_panels = step->private_stream ? scratch->attended : session->attended_panels,
+        .n_columns = batch->n_columns,
+        .stream = step->private_stream ? scratch->own : batch->shared,
+        .attended_panels = step->private_stream ? scratch->attended : batch->attended_panels,
     };
 }
 
 static void run_step(void *argument, uint32_t thread)
 {
     view v = make_view(argument, thread);
-    const step_state *const step = v.step;
+    const firn_batch *const batch = v.batch;
     const uint32_t n_layers = v.hp->n_layers;
     begin_stream(&v);
     for (uint32_t i = 0; i < n_layers; i++) {
         const eng_layer *const layer = &v.model->layers[i];
         const bool last = i + 1 == n_layers;
         project_qkv(&v, layer);
-        eng_attend(&(eng_attention){v.session, layer, i, step->n_columns, last ? v.session->needed : v.session->all,
-                                    last ? step->n_needed : step->n_columns},
-                   thread);
+        eng_attend(&(eng_attention){v.batch, layer, i, last ? &batch->needed : &batch->all}, thread);
         if (last) { /* from here on only what leads to a logit */
-            if (step->n_needed == 0)
+            if (batch->needed.n_columns == 0)
                 return;
-            v.n_columns = step->n_needed;
-            v.sources = v.session->needed;
+            v.n_columns = batch->needed.n_columns;
+            v.sources = batch->needed.columns;
         }
         project_attended(&v, layer);
         advance_stream(&v, layer->attention_output_bias, layer->attention_post_norm, layer->ffn_norm,
@@ -370,23 +366,21 @@ static void run_head(void *argument, uint32_t thread)
     compute_logits(&v);
 }
 
-bool eng_forward(firn_session *session, const int32_t *ids, uint32_t n_columns, uint32_t n_needed)
+bool eng_forward(firn_batch *batch)
 {
+    const uint32_t n_needed = batch->needed.n_columns;
     step_state step = {
-        .session = session,
-        .ids = ids,
-        .n_columns = n_columns,
-        .n_needed = n_needed,
-        .private_stream = n_columns <= ENG_PRIVATE_COLUMNS,
+        .batch = batch,
+        .private_stream = batch->n_columns <= ENG_PRIVATE_COLUMNS,
         .head_count = n_needed < ENG_HEAD_COLUMNS ? n_needed : ENG_HEAD_COLUMNS,
     };
-    base_pool_run(session->model->context->pool, run_step, &step);
+    base_pool_run(batch->model->context->pool, run_step, &step);
     return !atomic_load(&step.damaged);
 }
 
-bool eng_forward_head(firn_session *session, uint32_t first, uint32_t count, uint32_t n_needed)
+bool eng_forward_head(firn_batch *batch, uint32_t first, uint32_t count)
 {
-    step_state step = {.session = session, .n_columns = n_needed, .head_first = first, .head_count = count};
-    base_pool_run(session->model->context->pool, run_head, &step);
+    step_state step = {.batch = batch, .head_first = first, .head_count = count};
+    base_pool_run(batch->model->context->pool, run_head, &step);
     return !atomic_load(&step.damaged);
 }

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/batch.h"
+
+#include "base/checked.h"
+#include "engine/forward.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* ---- memory ---- */
+
+void *eng_cut(eng_cutter *cutter, uint64_t count, uint64_t element_bytes)
+{
+    uint64_t bytes, end;
+    if (!base_multiply_u64(count, element_bytes, &bytes) || !base_align_u64(bytes, KERN_ALIGNMENT, &bytes) ||
+        !base_add_u64(cutter->used, bytes, &end)) {
+        cutter->overflow = true;
+        return NULL;
+    }
+    void *const piece = cutter->base != NULL ? cutter->base + cutter->used : NULL;
+    cutter->used = end;
+    return piece;
+}
+
+void *eng_map(const eng_cutter *measure, const char *purpose, firn_error *error)
+{
+    void *map = MAP_FAILED;
+    if (!measure->overflow && measure->used <= SIZE_MAX)
+        map = mmap(NULL, (size_t)measure->used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                   0);
+    if (map != MAP_FAILED)
+        return map;
+    base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %s (%" PRIu64 " bytes)", purpose, measure->used);
+    return NULL;
+}
+
+static size_t whole_tiles(uint64_t rows)
+{
+    return (size_t)((rows + KERN_TILE_ROWS - 1) / KERN_TILE_ROWS * KERN_TILE_ROWS);
+}
+
+static void cut_panels(eng_cutter *cutter, eng_panels *panels, uint32_t n_columns, uint64_t n_inputs)
+{
+    const uint64_t n_blocks = ((uint64_t)n_columns + KERN_PANEL) * (n_inputs / KERN_BLOCK + 1);
+    panels->int8 = eng_cut(cutter, n_blocks, KERN_INT8_BYTES);
+    panels->int16 = eng_cut(cutter, n_blocks, KERN_INT16_BYTES);
+}
+
+static void cut_stream(eng_cutter *cutter, eng_stream *stream, uint32_t n_columns, uint32_t n_embd)
+{
+    stream->x = eng_cut(cutter, (uint64_t)n_columns * n_embd, sizeof(float));
+    stream->normed = eng_cut(cutter, (uint64_t)n_columns * n_embd, sizeof(float));
+    cut_panels(cutter, &stream->panels, n_columns, n_embd);
+}
+
+static void cut_scratch(eng_cutter *cutter, eng_scratch *scratch, const mod_hyperparameters *hp, uint32_t n_batch)
+{
+    const uint32_t n_attended = hp->n_heads * hp->head_dim;
+    uint32_t widest = hp->n_embd > hp->n_ff ? hp->n_embd : hp->n_ff;
+    widest = widest > n_attended ? widest : n_attended;
+    cut_stream(cutter, &scratch->own, ENG_HEAD_COLUMNS, hp->n_embd);
+    cut_panels(cutter, &scratch->attended, ENG_PRIVATE_COLUMNS, n_attended);
+    scratch->gate = eng_cut(cutter, (uint64_t)n_batch * ENG_FFN_ROWS, sizeof(float));
+    scratch->up = eng_cut(cutter, (uint64_t)n_batch * ENG_FFN_ROWS, sizeof(float));
+    scratch->block = eng_cut(cutter, hp->n_embd, sizeof(float));
+    scratch->queries = eng_cut(cutter, (uint64_t)KERN_ATTENTION_ROWS * hp->head_dim, sizeof(float));
+    scratch->attention = eng_cut(cutter, kern_attention_scratch(hp->head_dim), sizeof(float));
+    scratch->chunk_out = eng_cut(cutter, (uint64_t)KERN_ATTENTION_ROWS * hp->head_dim, sizeof(float));
+    scratch->state_out = eng_cut(cutter, (uint64_t)KERN_ATTENTION_ROWS * hp->head_dim, sizeof(float));
+    scratch->matmul = eng_cut(cutter, kern_matmul_scratch(widest), 1);
+}
+
+/* Whether any layer's down matrix reads floats. */
+static bool needs_inner_floats(const firn_model *model)
+{
+    for (uint32_t i = 0; i < model->hyperparameters->n_layers; i++)
+        if (kern_type_input(model->layers[i].down.type) == KERN_INPUT_FLOATS)
+            return true;
+    return false;
+}
+
+static void cut_wanted(eng_cutter *cutter, eng_wanted *wanted, uint32_t n_batch)
+{
+    wanted->columns = eng_cut(cutter, n_batch, sizeof(uint32_t));
+    wanted->tiles = eng_cut(cutter, n_batch, sizeof(eng_tile));
+}
+
+static void cut_all(eng_cutter *cutter, firn_batch *batch)
+{
+    const mod_hyperparameters *const hp = batch->model->hyperparameters;
+    const uint32_t n_batch = batch->n_batch, n_attended = hp->n_heads * hp->head_dim;
+    const uint32_t threads = base_pool_threads(batch->model->context->pool);
+    batch->qkv_stride = whole_tiles(n_attended) + 2 * whole_tiles((uint64_t)hp->n_kv_heads * hp->head_dim);
+    batch->embd_stride = whole_tiles(hp->n_embd);
+    batch->ff_stride = ((size_t)hp->n_ff + ENG_FFN_ROWS - 1) / ENG_FFN_ROWS * ENG_FFN_ROWS;
+    batch->vocab_stride = whole_tiles(hp->n_vocab);
+    cut_stream(cutter, &batch->shared, n_batch, hp->n_embd);
+    batch->needed_x = eng_cut(cutter, (uint64_t)n_batch * hp->n_embd, sizeof(float));
+    batch->qkv = eng_cut(cutter, n_batch, batch->qkv_stride * sizeof(float));
+    batch->attended = eng_cut(cutter, (uint64_t)n_batch * n_attended, sizeof(float));
+    cut_panels(cutter, &batch->attended_panels, n_batch, n_attended);
+    batch->block_out = eng_cut(cutter, n_batch, batch->embd_stride * sizeof(float));
+    if (needs_inner_floats(batch->model))
+        batch->inner = eng_cut(cutter, n_batch, batch->ff_stride * sizeof(float));
+    cut_panels(cutter, &batch->inner_panels, n_batch, batch->ff_stride);
+    for (int local = 0; local < 2; local++)
+        batch->angles[local] = eng_cut(cutter, (uint64_t)n_batch * hp->rope_dims, sizeof(float));
+    batch->logits = eng_cut(cutter, ENG_HEAD_COLUMNS, batch->vocab_stride * sizeof(float));
+    const uint64_t partials = (uint64_t)ENG_PRIVATE_COLUMNS * hp->n_heads * batch->n_chunks;
+    batch->partial_out = eng_cut(cutter, partials, hp->head_dim * sizeof(float));
+    batch->partial_state = eng_cut(cutter, partials, 2 * sizeof(float));
+    batch->columns = eng_cut(cutter, n_batch, sizeof(eng_column));
+    cut_wanted(cutter, &batch->all, n_batch);
+    cut_wanted(cutter, &batch->needed, n_batch);
+    batch->scratch = eng_cut(cutter, threads, sizeof(eng_scratch));
+    for (uint32_t i = 0; i < threads; i++) {
+        eng_scratch measured;
+        cut_scratch(cutter, batch->scratch != NULL ? &batch->scratch[i] : &measured, hp, n_batch);
+    }
+}
+
+firn_status eng_batch_create(firn_model *model, uint32_t n_batch, uint32_t n_ctx, firn_batch **out, firn_error *error)
+{
+    *out = NULL;
+    firn_batch *const batch = calloc(1, sizeof *batch);
+    if (batch == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a batch");
+    batch->model = model;
+    batch->n_batch = n_batch;
+    batch->n_chunks = (n_ctx + KERN_CHUNK - 1) / KERN_CHUNK;
+    eng_cutter measure = {0};
+    cut_all(&measure, batch);
+    batch->map = eng_map(&measure, "the buffers of a batch", error);
+    if (batch->map == NULL) {
+        free(batch);
+        return FIRN_ERROR_MEMORY;
+    }
+    batch->map_bytes = (size_t)measure.used;
+    cut_all(&(eng_cutter){.base = batch->map}, batch);
+    *out = batch;
+    return FIRN_OK;
+}
+
+firn_batch_options firn_batch_options_default(void)
+{
+    return (firn_batch_options){.size = sizeof(firn_batch_options)};
+}
+
+firn_status firn_batch_create(firn_model *model, const firn_batch_options *options, firn_batch **out, firn_error *error)
+{
+    const firn_batch_options chosen = options != NULL ? *options : firn_batch_options_default();
+    const firn_status status = eng_batch_create(model, chosen.n_batch != 0 ? chosen.n_batch : ENG_DEFAULT_BATCH,
+                                                model->hyperparameters->n_ctx_train, out, error);
+    if (status == FIRN_OK) {
+        eng_model_retain(model);
+        (*out)->retains_model = true;
+    }
+    return status;
+}
+
+void firn_batch_release(firn_batch *batch)
+{
+    if (batch == NULL)
+        return;
+    firn_model *const model = batch->retains_model ? batch->model : NULL;
+    munmap(batch->map, batch->map_bytes);
+    free(batch);
+    firn_model_release(model);
+}
+
+/* ---- steps ---- */
+
+static firn_status check_entry(const firn_batch *batch, const firn_batch_entry *entry, firn_error *error)
+{
+    const firn_session *const session = entry->session;
+    const uint32_t n_vocab = batch->model->hyperparameters->n_vocab;
+    if (session->model != batch->model)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "a session of another model is not for this batch");
+    if (entry->n_ids > session->n_ctx - session->length)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "%zu tokens after %zu do not fit the context of %u positions", entry->n_ids, session->length,
+                         session->n_ctx);
+    for (size_t i = 0; i < entry->n_ids; i++)
+        if (entry->ids[i] < 0 || (uint32_t)entry->ids[i] >= n_vocab)
+            return base_fail(error, FIRN_ERROR_ARGUMENT, i, "token %zu has id %d: the vocabulary ends at %u", i,
+                             entry->ids[i], n_vocab - 1);
+    return FIRN_OK;
+}
+
+/* Groups a list of columns into tiles of one session each. */
+static void make_tiles(const firn_batch *batch, eng_wanted *wanted)
+{
+    const mod_hyperparameters *const hp = batch->model->hyperparameters;
+    const uint32_t most = KERN_ATTENTION_ROWS / (hp->n_heads / hp->n_kv_heads);
+    wanted->n_tiles = 0;
+    for (uint32_t i = 0; i < wanted->n_columns; i++) {
+        eng_tile *const tile = wanted->n_tiles > 0 ? &wanted->tiles[wanted->n_tiles - 1] : NULL;
+        const firn_session *const session = batch->columns[wanted->columns[i]].session;
+        if (tile != NULL && i - tile->begin < most && batch->columns[wanted->columns[tile->begin]].session == session)
+            tile->end = i + 1;
+        else
+            wanted->tiles[wanted->n_tiles++] = (eng_tile){i, i + 1};
+    }
+}
+
+/* Where the next step starts: token `index` of an entry. */
+typedef struct cursor {
+    size_t entry, index;
+} cursor;
+
+/* Fills the columns of a step from `from` on. */
+static void fill_columns(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries, cursor *from)
+{
+    uint32_t n = 0;
+    batch->needed.n_columns = 0;
+    while (from->entry < n_entries && n < batch->n_batch) {
+        const firn_batch_entry *const entry = &entries[from->entry];
+        if (from->index == entry->n_ids) {
+            *from = (cursor){from->entry + 1, 0};
+            continue;
+        }
+        batch->columns[n] = (eng_column){entry->session, entry->session->length, entry->ids[from->index],
+                                         (uint32_t)from->entry, from->index};
+        batch->all.columns[n] = n;
+        entry->session->length++;
+        from->index++;
+        if (entry->logits == FIRN_LOGITS_ALL || (entry->logits == FIRN_LOGITS_LAST && from->index == entry->n_ids))
+            batch->needed.columns[batch->needed.n_columns++] = n;
+        n++;
+    }
+    batch->n_columns = batch->all.n_columns = n;
+    make_tiles(batch, &batch->all);
+    make_tiles(batch, &batch->needed);
+}
+
+/* Gives the logits of the step's needed columns, in order. */
+static firn_status report_logits(firn_batch *batch, firn_batch_callback callback, void *argument, firn_error *error)
+{
+    const uint32_t n_needed = batch->needed.n_columns;
+    for (uint32_t first = 0; first < n_needed; first += ENG_HEAD_COLUMNS) {
+        const uint32_t left = n_needed - first, count = left < ENG_HEAD_COLUMNS ? left : ENG_HEAD_COLUMNS;
+        if (first > 0 && !eng_forward_head(batch, first, count))
+            return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
+                             "a logit is not a finite number: the checkpoint is damaged");
+        for (uint32_t i = 0; i < count; i++) {
+            const eng_column *const column = &batch->columns[batch->needed.columns[first + i]];
+            const float *const logits = batch->logits + i * batch->vocab_stride;
+            if (column->session->own == batch)
+                column->session->logits = logits;
+            if (callback != NULL && !callback(argument, column->entry, column->index, logits))
+                return base_fail(error, FIRN_ERROR_CANCELLED, FIRN_NO_OFFSET, "cancelled by the caller");
+        }
+    }
+    return FIRN_OK;
+}
+
+firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
+                              firn_batch_callback callback, void *argument, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    for (size_t i = 0; i < n_entries && status == FIRN_OK; i++)
+        status = check_entry(batch, &entries[i], error);
+    if (status != FIRN_OK)
+        return status;
+    for (size_t i = 0; i < n_entries; i++)
+        if (entries[i].n_ids > 0)
+            entries[i].session->logits = NULL;
+    cursor next = {0, 0};
+    while (status == FIRN_OK) {
+        fill_columns(batch, entries, n_entries, &next);
+        if (batch->n_columns == 0)
+            return FIRN_OK;
+        if (!eng_forward(batch))
+            status = base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
+                               "a logit is not a finite number: the checkpoint is damaged");
+        else
+            status = report_logits(batch, callback, argument, error);
+    }
+    /* undo: what each session had taken in, whole entries before the cursor and part of the one at it */
+    for (size_t i = 0; i < n_entries && i <= next.entry; i++) {
+        entries[i].session->length -= i < next.entry ? entries[i].n_ids : next.index;
+        entries[i].session->logits = NULL;
+    }
+    return status;
+}
