@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Levels have names, a table has a kernel in every place, and a level overlays only what it has of its own. */
+#include "kernels/kernels.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+typedef void (*any_kernel)(void);
+enum { N_KERNELS = (sizeof(kern_table) - offsetof(kern_table, matmul_quantised)) / sizeof(any_kernel) };
+
+/* Kernel number i of a table: all that follows its level. */
+static any_kernel kernel_at(const kern_table *table, size_t i)
+{
+    any_kernel kernel;
+    memcpy(&kernel, (const char *)table + offsetof(kern_table, matmul_quantised) + i * sizeof kernel, sizeof kernel);
+    return kernel;
+}
+
+Test(table, level_names)
+{
+    static const char *const names[] = {"scalar", "avx2", "avx512", "avx512vnni"};
+    cr_assert_eq(sizeof names / sizeof *names, (size_t)KERN_LEVELS);
+    for (int i = 0; i < KERN_LEVELS; i++) {
+        kern_level found = KERN_LEVELS;
+        cr_expect_str_eq(kern_level_name((kern_level)i), names[i]);
+        cr_expect(kern_level_find(names[i], &found));
+        cr_expect_eq(found, (kern_level)i);
+    }
+}
+
+Test(table, unknown_names_change_nothing)
+{
+    static const char *const names[] = {"", "AVX2", "avx", "avx22", " scalar", "neon512"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        kern_level level = KERN_LEVEL_AVX2;
+        cr_expect_not(kern_level_find(names[i], &level), "%s", names[i]);
+        cr_expect_eq(level, KERN_LEVEL_AVX2);
+    }
+}
+
+Test(table, is_full_at_every_level)
+{
+    for (int level = KERN_LEVEL_SCALAR; level <= (int)kern_level_detect(); level++) {
+        const kern_table table = kern_table_for((kern_level)level);
+        cr_expect_eq(table.level, (kern_level)level);
+        for (size_t i = 0; i < N_KERNELS; i++)
+            cr_expect(kernel_at(&table, i) != NULL, "%s: kernel %zu", kern_level_name(table.level), i);
+    }
+}
+
+/* The scalar table is never touched by what the machine has; AVX2 has every kernel of its own. */
+Test(table, levels_have_kernels_of_their_own)
+{
+    if (kern_level_detect() < KERN_LEVEL_AVX2)
+        cr_skip("hardware: no AVX2");
+    const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR), avx2 = kern_table_for(KERN_LEVEL_AVX2);
+    for (size_t i = 0; i < N_KERNELS; i++)
+        cr_expect(kernel_at(&scalar, i) != kernel_at(&avx2, i), "kernel %zu", i);
+}
+
+Test(table, a_level_without_a_kernel_has_the_one_below)
+{
+    if (kern_level_detect() < KERN_LEVEL_AVX512VNNI)
+        cr_skip("hardware: no AVX-512 VNNI");
+    const kern_table avx2 = kern_table_for(KERN_LEVEL_AVX2), avx512 = kern_table_for(KERN_LEVEL_AVX512),
+                     vnni = kern_table_for(KERN_LEVEL_AVX512VNNI);
+    cr_expect(avx512.attention_chunk != avx2.attention_chunk);
+    cr_expect(vnni.attention_chunk == avx512.attention_chunk);
+    cr_expect(vnni.rms_norm == avx512.rms_norm);
+    cr_expect(vnni.matmul_quantised != avx512.matmul_quantised);
+}
