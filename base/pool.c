@@ -16,8 +16,8 @@
 
 enum {
     CACHE_LINE = 64,
-    SPINS_BEFORE_YIELD = 2000, /* pauses: some 20 to 60 microseconds */
-    YIELDS_BEFORE_SLEEP = 200,
+    SPINS_BEFORE_YIELD = 400, /* pauses: some 5 to 15 microseconds */
+    YIELDS_BEFORE_SLEEP = 2,  /* a yield seldom gives the core to the thread that is waited for; sleeping does */
 };
 
 struct base_pool {
@@ -68,21 +68,21 @@ static void wake_all(atomic_uint *word)
 #endif
 }
 
-/* Waits until *word is no longer `value`: spins, yields, then sleeps (only if the waker asks for sleepers). */
-static void wait_for_change(base_pool *pool, atomic_uint *word, unsigned value, bool may_sleep)
+/* Waits until *word is no longer `value`: spins, yields, then sleeps. Whoever changes it calls `changed`. */
+static void wait_for_change(base_pool *pool, atomic_uint *word, unsigned value)
 {
     for (uint32_t i = 0; i < pool->spins; i++) {
         if (atomic_load_explicit(word, memory_order_acquire) != value)
             return;
         pause_briefly();
     }
-    for (uint32_t i = 0; !may_sleep || i < YIELDS_BEFORE_SLEEP; i++) {
+    for (uint32_t i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
         if (atomic_load_explicit(word, memory_order_acquire) != value)
             return;
         sched_yield();
     }
     while (atomic_load_explicit(word, memory_order_acquire) == value) {
-        /* sequentially consistent with the waker's store and load, so that one of the two sees the other */
+        /* sequentially consistent with `changed`, so that one of the two sees the other */
         atomic_fetch_add(&pool->sleepers, 1);
         if (atomic_load(word) == value)
             sleep_while_equal(word, value);
@@ -90,12 +90,19 @@ static void wait_for_change(base_pool *pool, atomic_uint *word, unsigned value, 
     }
 }
 
+/* After a sequentially consistent change of *word: wakes who sleeps on it. */
+static void changed(base_pool *pool, atomic_uint *word)
+{
+    if (atomic_load(&pool->sleepers) > 0)
+        wake_all(word);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *const worker = argument;
     base_pool *const pool = worker->pool;
     for (unsigned epoch = 0;; epoch++) {
-        wait_for_change(pool, &pool->epoch, epoch, true);
+        wait_for_change(pool, &pool->epoch, epoch);
         if (atomic_load(&pool->stop))
             return NULL;
         pool->task(pool->argument, worker->index);
@@ -106,8 +113,7 @@ static void *worker_main(void *argument)
 static void start_epoch(base_pool *pool)
 {
     atomic_fetch_add(&pool->epoch, 1);
-    if (atomic_load(&pool->sleepers) > 0)
-        wake_all(&pool->epoch);
+    changed(pool, &pool->epoch);
 }
 
 firn_status base_pool_create(uint32_t n_threads, base_pool **out, firn_error *error)
@@ -177,9 +183,10 @@ void base_pool_barrier(base_pool *pool, uint32_t thread)
     if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->n_threads) {
         atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
         atomic_store_explicit(&pool->claimed, 0, memory_order_relaxed);
-        atomic_store_explicit(&pool->round, round + 1, memory_order_release);
+        atomic_store(&pool->round, round + 1);
+        changed(pool, &pool->round);
     } else {
-        wait_for_change(pool, &pool->round, round, false);
+        wait_for_change(pool, &pool->round, round);
     }
 }
 
