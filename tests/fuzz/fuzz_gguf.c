@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens any bytes as a checkpoint and as a vocabulary, and reads all that comes of it. */
+#define _GNU_SOURCE /* memfd_create */
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/read_all.h"
 #include "tests/support/tiny_checkpoint.h"
