@@ -97,9 +97,13 @@ typedef struct kern_table {
     /*
      * Rows of a product: out[c * out_stride + r] = sum over k of weight[r][k] * x[c][k], for the rows of tiles
      * [tile_begin, tile_end); whole tiles are written, so out needs room for padded rows. `scratch` holds
-     * kern_matmul_scratch() bytes. Quantised weights, for each row and block of 32 inputs in ascending order:
-     *     out = fmaf(weight_scale * x_scale, (float)(sum of q products), out)
-     * and where the type has minima     out = fmaf(weight_minimum, x_scaled_sum, out)
+     * kern_matmul_scratch() bytes. Quantised weights, for each row and block of 32 inputs in ascending order, where
+     * s0 and s1 are the exact sums of q products of its two halves (times their integer scales, where there are any):
+     *     out = fmaf(weight_scale * x_scale, (float)(s0 + s1), out)
+     * or, where the halves have float scales (NVFP4), s0 and then s1 with its own scale; where the type has minima
+     *     out = fmaf(weight_minimum, x_scaled_sum, out)
+     * or, where the halves have integers m0 and m1 to multiply it with (Q2_K)
+     *     out = fmaf(weight_minimum * x_scale, (float)(m0 * x_sums[0] + m1 * x_sums[1]), out)
      */
     void (*matmul_quantised)(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end,
                              const kern_activations *x, float *out, size_t out_stride, uint8_t *scratch);

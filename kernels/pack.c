@@ -8,22 +8,7 @@ enum { NIBBLE_MASK = 0x0f0f0f0f };
 
 bool kern_type_has_matmul(kern_type type)
 {
-    switch (type) {
-    case KERN_F32:
-    case KERN_F16:
-    case KERN_BF16:
-    case KERN_Q4_0:
-    case KERN_Q4_1:
-    case KERN_Q5_0:
-    case KERN_Q5_1:
-    case KERN_Q8_0:
-    case KERN_Q4_K:
-    case KERN_Q5_K:
-    case KERN_Q6_K:
-        return true;
-    default:
-        return false;
-    }
+    return type != KERN_Q8_1 && type != KERN_Q8_K && (type < KERN_I8 || type > KERN_F64);
 }
 
 kern_input kern_type_input(kern_type type)
@@ -35,7 +20,19 @@ kern_input kern_type_input(kern_type type)
 
 bool kern_type_in_place(kern_type type)
 {
-    return type == KERN_Q8_0;
+    switch (type) {
+    case KERN_Q8_0:
+    case KERN_IQ1_S:
+    case KERN_IQ1_M:
+    case KERN_IQ2_XXS:
+    case KERN_IQ2_XS:
+    case KERN_IQ2_S:
+    case KERN_IQ3_XXS:
+    case KERN_IQ3_S:
+        return true;
+    default:
+        return false;
+    }
 }
 
 size_t kern_tile_bytes(kern_type type, uint32_t n_inputs)
@@ -96,17 +93,41 @@ static void pack_half_nibbles(const uint8_t *bytes, unsigned shift, uint32_t row
     }
 }
 
+/* Two 6-bit numbers of one row and block. Blocks come in ascending order. */
+static void pack_six_bit_pair(uint32_t block, uint8_t first, uint8_t second, uint32_t row, uint8_t *out)
+{
+    uint8_t *const pair = out + 48 * (block / 2);
+    const uint32_t high = (uint32_t)(first >> 4 | second >> 4 << 2) << (4 * (block & 1));
+    pair[16 * (block & 1) + row] = (uint8_t)((first & 15) | (second & 15) << 4);
+    pair[32 + row] = (uint8_t)((block & 1) == 0 ? high : pair[32 + row] | high);
+}
+
 static void pack_six_bit_scales(const uint8_t *packed, uint32_t row, uint8_t *out)
 {
-    for (uint32_t pair = 0; pair < 4; pair++) {
-        uint32_t high = 0;
-        for (uint32_t b = 0; b < 2; b++) {
-            uint8_t scale, minimum;
-            kern_six_bit_scale(packed, 2 * pair + b, &scale, &minimum);
-            out[48 * pair + 16 * b + row] = (uint8_t)((scale & 15) | (minimum & 15) << 4);
-            high |= (uint32_t)(scale >> 4 | minimum >> 4 << 2) << (4 * b);
-        }
-        out[48 * pair + 32 + row] = (uint8_t)high;
+    for (uint32_t b = 0; b < 8; b++) {
+        uint8_t scale, minimum;
+        kern_six_bit_scale(packed, b, &scale, &minimum);
+        pack_six_bit_pair(b, scale, minimum, row, out);
+    }
+}
+
+/* Bit `bit` of each of 32 bytes, as a plane of 64 bytes. */
+static void pack_bit_plane(const uint8_t *bytes, unsigned bit, uint32_t row, uint8_t *out)
+{
+    uint32_t plane = 0;
+    for (uint32_t g = 0; g < 8; g++)
+        plane |= (kern_load32(bytes + 4 * g) >> bit & 0x01010101u) << g;
+    store32(out + 4 * row, plane);
+}
+
+/* Bits `bit` and `bit + 1` of each of 32 bytes, as two planes. */
+static void pack_two_bit_planes(const uint8_t *bytes, unsigned bit, uint32_t row, uint8_t *out)
+{
+    for (uint32_t p = 0; p < 2; p++) {
+        uint32_t plane = 0;
+        for (uint32_t j = 0; j < 4; j++)
+            plane |= (kern_load32(bytes + 4 * (4 * p + j)) >> bit & 0x03030303u) << (2 * j);
+        store32(out + 64 * p + 4 * row, plane);
     }
 }
 
@@ -125,10 +146,7 @@ static void pack_q5_k(const uint8_t *block, uint32_t row, uint8_t *out)
     store16(out + 32 + 2 * row, block + 2);
     pack_six_bit_scales(block + 4, row, out + 64);
     for (uint32_t b = 0; b < 8; b++) {
-        uint32_t plane = 0;
-        for (uint32_t g = 0; g < 8; g++)
-            plane |= (kern_load32(block + 16 + 4 * g) >> b & 0x01010101u) << g;
-        store32(out + 256 + 320 * b + 4 * row, plane);
+        pack_bit_plane(block + 16, b, row, out + 256 + 320 * b);
         pack_half_nibbles(block + 48 + 32 * (b / 2), 4 * (b & 1), row, out + 320 + 320 * b);
     }
 }
@@ -141,14 +159,79 @@ static void pack_q6_k(const uint8_t *block, uint32_t row, uint8_t *out)
     for (uint32_t b = 0; b < 8; b++) {
         const uint8_t *const high = block + 128 + 32 * (b / 4);
         uint8_t *const to = out + 288 + 384 * b;
-        for (uint32_t p = 0; p < 2; p++) {
-            uint32_t plane = 0;
-            for (uint32_t j = 0; j < 4; j++)
-                plane |= (kern_load32(high + 4 * (4 * p + j)) >> (2 * (b & 3)) & 0x03030303u) << (2 * j);
-            store32(to + 64 * p + 4 * row, plane);
-        }
+        pack_two_bit_planes(high, 2 * (b & 3), row, to);
         pack_half_nibbles(block + 64 * (b / 4) + 32 * (b & 1), 2 * (b & 2), row, to + 128);
     }
+}
+
+static void pack_q2_k(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    store16(out + 2 * row, block + 80);
+    store16(out + 32 + 2 * row, block + 82);
+    for (uint32_t b = 0; b < 8; b++) {
+        uint8_t *const to = out + 64 + 160 * b;
+        to[row] = block[2 * b];
+        to[16 + row] = block[2 * b + 1];
+        pack_two_bit_planes(block + 16 + 32 * (b / 4), 2 * (b & 3), row, to + 32);
+    }
+}
+
+static void pack_q3_k(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    store16(out + 2 * row, block + 108);
+    for (uint32_t b = 0; b < 8; b++) {
+        uint8_t *const to = out + 224 + 192 * b;
+        pack_six_bit_pair(b, kern_q3_k_scale(block + 96, 2 * b), kern_q3_k_scale(block + 96, 2 * b + 1), row, out + 32);
+        pack_bit_plane(block, b, row, to);
+        pack_two_bit_planes(block + 32 + 32 * (b / 4), 2 * (b & 3), row, to + 64);
+    }
+}
+
+static void pack_iq4_xs(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    store16(out + 2 * row, block);
+    for (uint32_t b = 0; b < 4; b++)
+        out[32 + 16 * b + row] = block[4 + b];
+    out[96 + row] = block[2];
+    out[112 + row] = block[3];
+    for (uint32_t b = 0; b < 8; b++)
+        for (uint32_t g = 0; g < 4; g++)
+            store32(out + 128 + 256 * b + 64 * g + 4 * row, kern_load32(block + 8 + 16 * b + 4 * g));
+}
+
+static void pack_mxfp4(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    out[row] = block[0];
+    for (uint32_t g = 0; g < 4; g++)
+        store32(out + 16 + 64 * g + 4 * row, kern_load32(block + 1 + 4 * g));
+}
+
+/* The scale's unused sign goes, and 0x7f, which means zero, becomes zero. */
+static void pack_nvfp4(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    for (uint32_t s = 0; s < 4; s++)
+        out[16 * s + row] = block[s] == 0x7f ? 0 : block[s] & 0x7f;
+    for (uint32_t b = 0; b < 2; b++) {
+        for (uint32_t g = 0; g < 4; g++) { /* 8 bytes a half: the first 8 inputs are their low nibbles */
+            const uint32_t low = kern_load32(block + 4 + 16 * b + 4 * (g & 1)) >> (g / 2 * 4) & NIBBLE_MASK;
+            const uint32_t high = kern_load32(block + 12 + 16 * b + 4 * (g & 1)) >> (g / 2 * 4) & NIBBLE_MASK;
+            store32(out + 64 + 256 * b + 64 * g + 4 * row, low | high << 4);
+        }
+    }
+}
+
+static void pack_tq1_0(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    store16(out + 2 * row, block + 52);
+    for (uint32_t four = 0; four < 13; four++)
+        store32(out + 32 + 64 * four + 4 * row, kern_load32(block + 4 * four));
+}
+
+static void pack_tq2_0(const uint8_t *block, uint32_t row, uint8_t *out)
+{
+    store16(out + 2 * row, block + 64);
+    for (uint32_t b = 0; b < 8; b++)
+        pack_two_bit_planes(block + 32 * (b / 4), 2 * (b & 3), row, out + 32 + 128 * b);
 }
 
 /* One row of one block; `type` is a constant where this is inlined. */
@@ -157,6 +240,7 @@ static inline __attribute__((always_inline)) void pack_block(const kern_type typ
 {
     switch (type) {
     case KERN_Q4_0:
+    case KERN_IQ4_NL:
         pack_block_32(block, row, 1, false, out);
         break;
     case KERN_Q4_1:
@@ -176,6 +260,27 @@ static inline __attribute__((always_inline)) void pack_block(const kern_type typ
         break;
     case KERN_Q6_K:
         pack_q6_k(block, row, out);
+        break;
+    case KERN_Q2_K:
+        pack_q2_k(block, row, out);
+        break;
+    case KERN_Q3_K:
+        pack_q3_k(block, row, out);
+        break;
+    case KERN_IQ4_XS:
+        pack_iq4_xs(block, row, out);
+        break;
+    case KERN_MXFP4:
+        pack_mxfp4(block, row, out);
+        break;
+    case KERN_NVFP4:
+        pack_nvfp4(block, row, out);
+        break;
+    case KERN_TQ1_0:
+        pack_tq1_0(block, row, out);
+        break;
+    case KERN_TQ2_0:
+        pack_tq2_0(block, row, out);
         break;
     case KERN_F32:
         memcpy(out + 4 * row, block, 4);
@@ -233,6 +338,14 @@ void kern_pack_tile(kern_type type, const uint8_t *rows, uint32_t n_rows, uint32
         FIRN_PACK(Q4_K)
         FIRN_PACK(Q5_K)
         FIRN_PACK(Q6_K)
+        FIRN_PACK(Q2_K)
+        FIRN_PACK(Q3_K)
+        FIRN_PACK(IQ4_NL)
+        FIRN_PACK(IQ4_XS)
+        FIRN_PACK(MXFP4)
+        FIRN_PACK(NVFP4)
+        FIRN_PACK(TQ1_0)
+        FIRN_PACK(TQ2_0)
 #undef FIRN_PACK
     default: /* no other type is packed */
         break;
@@ -247,10 +360,16 @@ static float float_weight(kern_type type, const uint8_t *data, size_t index)
     return type == KERN_F16 ? kern_float_from_half(bits) : kern_float_from_bfloat(bits);
 }
 
-static void block_values(const kern_block *block, float *out)
+static void block_values(kern_type type, const kern_block *block, float *out)
 {
-    for (uint32_t i = 0; i < KERN_BLOCK; i++)
-        out[i] = block->scale * (float)block->subscale[i / 16] * (float)block->q[i] + block->minimum;
+    const kern_scaling scaling = kern_type_scaling(type);
+    const bool minimum = scaling == KERN_MINIMUM || scaling == KERN_SUBMINIMA;
+    for (uint32_t i = 0; i < KERN_BLOCK; i++) {
+        const uint32_t h = i / 16;
+        out[i] = block->scale[h] * (float)block->subscale[h] * (float)block->q[i];
+        if (minimum)
+            out[i] += block->minimum * (float)block->subminimum[h];
+    }
 }
 
 void kern_unpack_row(const kern_matrix *matrix, uint32_t row, float *out)
@@ -265,7 +384,7 @@ void kern_unpack_row(const kern_matrix *matrix, uint32_t row, float *out)
     for (uint32_t b = 0; b < matrix->n_inputs / KERN_BLOCK; b++) {
         kern_block block;
         kern_tile_block(matrix->type, tile, matrix->n_inputs, b, lane, &block);
-        block_values(&block, out + (size_t)b * KERN_BLOCK);
+        block_values(matrix->type, &block, out + (size_t)b * KERN_BLOCK);
     }
 }
 
@@ -279,6 +398,6 @@ void kern_dequantise(kern_type type, const uint8_t *row, uint32_t n, float *out)
     for (uint32_t b = 0; b < n / KERN_BLOCK; b++) {
         kern_block block;
         kern_row_block(type, row, b, &block);
-        block_values(&block, out + (size_t)b * KERN_BLOCK);
+        block_values(type, &block, out + (size_t)b * KERN_BLOCK);
     }
 }

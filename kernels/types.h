@@ -42,13 +42,14 @@
     X(BF16, 30, 1, 2)       \
     X(TQ1_0, 34, 256, 54)   \
     X(TQ2_0, 35, 256, 66)   \
-    X(MXFP4, 39, 32, 17)
+    X(MXFP4, 39, 32, 17)    \
+    X(NVFP4, 40, 64, 36)
 
 typedef enum kern_type {
 #define KERN_TYPE_ENUM(name, number, elements, bytes) KERN_##name = number,
     KERN_TYPE_LIST(KERN_TYPE_ENUM)
 #undef KERN_TYPE_ENUM
-        KERN_TYPE_LIMIT = 40 /* one more than the largest number */
+        KERN_TYPE_LIMIT = 41 /* one more than the largest number */
 } kern_type;
 
 typedef struct kern_type_info {

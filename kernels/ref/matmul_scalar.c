@@ -18,21 +18,26 @@ static float number_at(const uint8_t *bytes)
     return kern_float_from_bits(kern_load32(bytes));
 }
 
-static bool has_minimum(kern_type type)
+static void add_block(const kern_block *weights, kern_scaling scaling, const uint8_t *x, size_t width, float *out)
 {
-    return type == KERN_Q4_1 || type == KERN_Q5_1 || type == KERN_Q4_K || type == KERN_Q5_K;
-}
-
-static void add_block(const kern_block *weights, bool minimum, const uint8_t *x, size_t width, float *out)
-{
-    int32_t sums[2] = {0, 0};
-    for (uint32_t g = 0; g < 8; g++)
-        for (uint32_t i = 0; i < 4; i++)
-            sums[g / 4] += weights->q[4 * g + i] * (int8_t)x[12 * width + 4 * width * g + i];
-    const int32_t sum = weights->subscale[0] * sums[0] + weights->subscale[1] * sums[1];
-    *out = fmaf(weights->scale * number_at(x), (float)sum, *out);
-    if (minimum)
+    const float x_scale = number_at(x);
+    int32_t sums[2] = {0, 0}, minima = 0;
+    for (uint32_t h = 0; h < 2; h++) {
+        for (uint32_t i = 16 * h; i < 16 * h + 16; i++)
+            sums[h] += weights->q[i] * (int8_t)x[12 * width + 4 * width * (i / 4) + i % 4];
+        sums[h] *= weights->subscale[h];
+        minima += weights->subminimum[h] * (int16_t)kern_load16(x + 8 * width + 2 * h);
+    }
+    if (scaling == KERN_TWO_SCALES) {
+        *out = fmaf(weights->scale[0] * x_scale, (float)sums[0], *out);
+        *out = fmaf(weights->scale[1] * x_scale, (float)sums[1], *out);
+    } else {
+        *out = fmaf(weights->scale[0] * x_scale, (float)(sums[0] + sums[1]), *out);
+    }
+    if (scaling == KERN_MINIMUM)
         *out = fmaf(weights->minimum, number_at(x + 4 * width), *out);
+    if (scaling == KERN_SUBMINIMA)
+        *out = fmaf(weights->minimum * x_scale, (float)minima, *out);
 }
 
 /* Q8_0: inputs are int16, in pairs (2p, 2p + 1) for one column and (4g, 4g + 2), (4g + 1, 4g + 3) in a panel. */
@@ -44,7 +49,7 @@ static void add_wide_block(const kern_block *weights, const uint8_t *x, size_t w
         const uint32_t first = width == 1 ? 2 * p : p / 2 * 4 + p % 2, second = width == 1 ? first + 1 : first + 2;
         sum += weights->q[first] * (int16_t)kern_load16(pair) + weights->q[second] * (int16_t)kern_load16(pair + 2);
     }
-    *out = fmaf(weights->scale * number_at(x), (float)sum, *out);
+    *out = fmaf(weights->scale[0] * number_at(x), (float)sum, *out);
 }
 
 static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
@@ -72,7 +77,7 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
                 if (wide)
                     add_wide_block(&block, column, width, to);
                 else
-                    add_block(&block, has_minimum(weights->type), column, width, to);
+                    add_block(&block, kern_type_scaling(weights->type), column, width, to);
             }
         }
     }

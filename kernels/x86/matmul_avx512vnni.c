@@ -4,127 +4,18 @@
  * vpdpbusd adds its products with four broadcast inputs to 16 exact int32 sums. The zero point of a type is taken off
  * by one vpdpwssd with the inputs' sums.
  */
-#include "kernels/tile.h"
+#include "kernels/x86/rows_avx512.h"
 #include "kernels/vector.h"
 
-#include <immintrin.h>
+enum { ROWS_SIGNED = 0 };
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#include "kernels/ref/forms_body.h"
 
 enum {
     MOST_COLUMNS = 12,
     SCRATCH_BLOCK = 64 + 1024,  /* Q8_0 made into a tile: float scale[16], then int16 [16][16 rows][2] */
     CACHED_PANELS = 384 * 1024, /* bytes of activations that stay in the second-level cache while tiles pass by */
 };
-
-/* The packed types. */
-typedef enum form { Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K } form;
-
-typedef struct block_view {
-    __m512 scale, minimum;
-    __m512i subscale[2];
-    const uint8_t *planes, *quants;
-} block_view;
-
-ALWAYS_INLINE __m512 load_halves(const uint8_t *halves)
-{
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
-}
-
-ALWAYS_INLINE __m512i load_bytes(const uint8_t *bytes)
-{
-    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)bytes));
-}
-
-ALWAYS_INLINE bool has_minimum(form f)
-{
-    return f == Q4_1 || f == Q5_1 || f == Q4_K || f == Q5_K;
-}
-
-ALWAYS_INLINE int zero_point(form f)
-{
-    return f == Q4_0 ? 8 : f == Q5_0 ? 16 : f == Q6_K ? 32 : 0;
-}
-
-/* Blocks with F16 scales (and minima), then planes, then nibbles. */
-ALWAYS_INLINE block_view view_32(form f, const uint8_t *tile, uint32_t b)
-{
-    const size_t header = has_minimum(f) ? 64 : 32, planes = f == Q5_0 || f == Q5_1 ? 64 : 0;
-    const uint8_t *const block = tile + b * (header + planes + 256);
-    block_view v = {.scale = load_halves(block), .planes = block + header, .quants = block + header + planes};
-    if (has_minimum(f))
-        v.minimum = load_halves(block + 32);
-    return v;
-}
-
-/* Q4_K and Q5_K: 6-bit scales and minima. */
-ALWAYS_INLINE block_view view_six_bit(form f, const uint8_t *tile, uint32_t b)
-{
-    const size_t planes = f == Q5_K ? 64 : 0;
-    const uint8_t *const super = tile + b / 8 * (256 + 8 * (planes + 256));
-    const uint8_t *const pair = super + 64 + 48 * (b % 8 / 2);
-    const uint8_t *const block = super + 256 + b % 8 * (planes + 256);
-    const __m512i low = load_bytes(pair + 16 * (b & 1));
-    const __m512i high = _mm512_srli_epi32(load_bytes(pair + 32), (unsigned)(4 * (b & 1)));
-    const __m512i two_bits = _mm512_set1_epi32(3);
-    const __m512i scale = _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi32(15)),
-                                          _mm512_slli_epi32(_mm512_and_si512(high, two_bits), 4));
-    const __m512i minimum = _mm512_or_si512(
-        _mm512_srli_epi32(low, 4), _mm512_slli_epi32(_mm512_and_si512(_mm512_srli_epi32(high, 2), two_bits), 4));
-    const __m512i negative = _mm512_sub_epi32(_mm512_setzero_si512(), minimum);
-    return (block_view){
-        .scale = _mm512_mul_ps(load_halves(super), _mm512_cvtepi32_ps(scale)),
-        .minimum = _mm512_mul_ps(load_halves(super + 32), _mm512_cvtepi32_ps(negative)),
-        .planes = block,
-        .quants = block + planes,
-    };
-}
-
-ALWAYS_INLINE block_view view_q6_k(const uint8_t *tile, uint32_t b)
-{
-    const uint8_t *const super = tile + b / 8 * 3360;
-    const uint8_t *const scales = super + 32 + 32 * (b % 8);
-    const uint8_t *const block = super + 288 + 384 * (b % 8);
-    return (block_view){
-        .scale = load_halves(super),
-        .subscale = {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)scales)),
-                     _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(scales + 16)))},
-        .planes = block,
-        .quants = block + 128,
-    };
-}
-
-ALWAYS_INLINE block_view view(form f, const uint8_t *tile, uint32_t b)
-{
-    if (f == Q4_K || f == Q5_K)
-        return view_six_bit(f, tile, b);
-    if (f == Q6_K)
-        return view_q6_k(tile, b);
-    return view_32(f, tile, b);
-}
-
-/* k-groups g and g + 4 (g from 0 to 3) as unsigned bytes. */
-ALWAYS_INLINE void load_groups(form f, const block_view *v, uint32_t g, __m512i *low, __m512i *high)
-{
-    const __m512i four_bits = _mm512_set1_epi8(15);
-    const __m512i nibbles = _mm512_loadu_si512(v->quants + 64 * (size_t)g);
-    *low = _mm512_and_si512(nibbles, four_bits);
-    *high = _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), four_bits);
-    if (f == Q5_0 || f == Q5_1 || f == Q5_K) { /* bits g and g + 4 of the plane become bit 4 */
-        const __m512i plane = _mm512_loadu_si512(v->planes), bit = _mm512_set1_epi8(16);
-        const __m512i up = _mm512_slli_epi16(plane, (int)(4 - g)), down = _mm512_srli_epi16(plane, (int)g);
-        *low = _mm512_ternarylogic_epi64(*low, up, bit, 0xf8); /* a | (b & c) */
-        *high = _mm512_ternarylogic_epi64(*high, down, bit, 0xf8);
-    }
-    if (f == Q6_K) { /* bits 2g and 2g + 1 of each plane become bits 4 and 5 */
-        const __m512i bits = _mm512_set1_epi8(48);
-        const __m512i first = _mm512_loadu_si512(v->planes), second = _mm512_loadu_si512(v->planes + 64);
-        const __m512i a = g < 3 ? _mm512_slli_epi16(first, (int)(4 - 2 * g)) : _mm512_srli_epi16(first, 2);
-        const __m512i b = g < 3 ? _mm512_slli_epi16(second, (int)(4 - 2 * g)) : _mm512_srli_epi16(second, 2);
-        *low = _mm512_ternarylogic_epi64(*low, a, bits, 0xf8);
-        *high = _mm512_ternarylogic_epi64(*high, b, bits, 0xf8);
-    }
-}
 
 ALWAYS_INLINE __m512i broadcast_int(const uint8_t *bytes)
 {
@@ -156,7 +47,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
     for (uint32_t c = 0; c < columns; c++)
         results[c] = _mm512_setzero_ps();
     for (uint32_t b = 0; b < n_blocks; b++) {
-        const block_view v = view(f, tile, b);
+        const form_view v = view(f, tile, b, 0);
         __m512i sums[MOST_COLUMNS],
             second[MOST_COLUMNS]; /* second: of k-groups 4 to 7, where they have their own scale */
 #pragma GCC unroll 12
@@ -165,12 +56,12 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
 #pragma GCC unroll 4
         for (uint32_t g = 0; g < 4; g++) {
             __m512i low, high;
-            load_groups(f, &v, g, &low, &high);
+            load_groups(f, &v, (int)g, &low, &high);
 #pragma GCC unroll 12
             for (uint32_t c = 0; c < columns; c++) {
                 const uint8_t *const q = column_at(x, panel_bytes, b, width, c) + 12 * width + 4 * width * g;
                 sums[c] = _mm512_dpbusd_epi32(sums[c], low, broadcast_int(q));
-                if (f == Q6_K || columns == 1)
+                if (has_halves(f) || columns == 1)
                     second[c] = _mm512_dpbusd_epi32(second[c], high, broadcast_int(q + 16 * width));
                 else
                     sums[c] = _mm512_dpbusd_epi32(sums[c], high, broadcast_int(q + 16 * width));
@@ -180,12 +71,14 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
         for (uint32_t c = 0; c < columns; c++) {
             const uint8_t *const column = column_at(x, panel_bytes, b, width, c);
             __m512i sum = sums[c];
-            if (f == Q6_K) {
+            if (has_halves(f) && zero_point(f) != 0) {
                 sum = _mm512_dpwssd_epi32(sum, zero_low, broadcast_int(column + 8 * width));
-                const __m512i other = _mm512_dpwssd_epi32(second[c], zero_high, broadcast_int(column + 8 * width));
-                sum =
-                    _mm512_add_epi32(_mm512_mullo_epi32(sum, v.subscale[0]), _mm512_mullo_epi32(other, v.subscale[1]));
-            } else {
+                second[c] = _mm512_dpwssd_epi32(second[c], zero_high, broadcast_int(column + 8 * width));
+            }
+            if (has_subscales(f)) {
+                sum = _mm512_add_epi32(_mm512_mullo_epi32(sum, v.subscale[0]),
+                                       _mm512_mullo_epi32(second[c], v.subscale[1]));
+            } else if (!has_halves(f)) {
                 if (columns == 1)
                     sum = _mm512_add_epi32(sum, second[c]);
                 if (zero_point(f) != 0)
@@ -193,8 +86,16 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
             }
             const __m512 scale = _mm512_mul_ps(v.scale, broadcast_float(column));
             results[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), results[c]);
+            if (has_two_scales(f))
+                results[c] = _mm512_fmadd_ps(_mm512_mul_ps(v.second_scale, broadcast_float(column)),
+                                             _mm512_cvtepi32_ps(second[c]), results[c]);
             if (has_minimum(f))
                 results[c] = _mm512_fmadd_ps(v.minimum, broadcast_float(column + 4 * width), results[c]);
+            if (has_subminima(f)) {
+                const __m512i inputs = rows_multiply_pair(v.subminimum[0], v.subminimum[1], column + 8 * width);
+                results[c] = _mm512_fmadd_ps(_mm512_mul_ps(v.minimum, broadcast_float(column)),
+                                             _mm512_cvtepi32_ps(inputs), results[c]);
+            }
         }
     }
 #pragma GCC unroll 12
@@ -207,7 +108,7 @@ ALWAYS_INLINE void tile_all_columns(const form f, const uint8_t *tile, uint32_t 
                                     uint32_t n_columns, float *out, size_t out_stride)
 {
     const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
-    const uint32_t most = f == Q6_K ? 8 : MOST_COLUMNS; /* Q6_K has twice the sums */
+    const uint32_t most = has_halves(f) ? 8 : MOST_COLUMNS; /* halves: twice the sums */
     for (uint32_t c = 0, taken; c < n_columns; c += taken) {
         const uint32_t left = n_columns - c;
         const uint8_t *const panels = x + c / KERN_PANEL * panel_bytes;
@@ -418,17 +319,32 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
         FIRN_FORM(Q4_1)
         FIRN_FORM(Q5_0)
         FIRN_FORM(Q5_1)
+        FIRN_FORM(Q2_K)
+        FIRN_FORM(Q3_K)
         FIRN_FORM(Q4_K)
         FIRN_FORM(Q5_K)
         FIRN_FORM(Q6_K)
+        FIRN_FORM(IQ4_NL)
+        FIRN_FORM(IQ4_XS)
+        FIRN_FORM(MXFP4)
+        FIRN_FORM(NVFP4)
+        FIRN_FORM(TQ1_0)
+        FIRN_FORM(TQ2_0)
 #undef FIRN_FORM
-    default: /* KERN_Q8_0 */
+    case KERN_Q8_0:
         if (alone) {
             one_column_in_place(weights, t, x, out);
         } else {
             expand_tile(weights, t, scratch);
             expanded_all_columns(scratch, n, x, n_columns, out, out_stride);
         }
+        break;
+    default: /* types with codebooks */
+        kern_expand_tile(weights, t, scratch);
+        if (alone)
+            tile_columns(EXPANDED, scratch, n, x, 1, 1, out, out_stride);
+        else
+            tile_all_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
         break;
     }
 }

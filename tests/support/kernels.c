@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 const kern_type support_matmul_types[] = {
-    KERN_F32,  KERN_F16,  KERN_BF16, KERN_Q4_0, KERN_Q4_1, KERN_Q5_0,
-    KERN_Q5_1, KERN_Q8_0, KERN_Q4_K, KERN_Q5_K, KERN_Q6_K, KERN_TYPE_LIMIT,
+    KERN_F32,    KERN_F16,     KERN_BF16,  KERN_Q4_0,  KERN_Q4_1,  KERN_Q5_0,       KERN_Q5_1,
+    KERN_Q8_0,   KERN_Q2_K,    KERN_Q3_K,  KERN_Q4_K,  KERN_Q5_K,  KERN_Q6_K,       KERN_IQ4_NL,
+    KERN_IQ4_XS, KERN_MXFP4,   KERN_NVFP4, KERN_TQ1_0, KERN_TQ2_0, KERN_IQ2_XXS,    KERN_IQ2_XS,
+    KERN_IQ2_S,  KERN_IQ3_XXS, KERN_IQ3_S, KERN_IQ1_S, KERN_IQ1_M, KERN_TYPE_LIMIT,
 };
 
 uint32_t support_random_bits(support_random *random)
@@ -40,9 +42,24 @@ static uint32_t half_offsets(kern_type type, uint32_t *offsets)
         offsets[0] = 0;
         offsets[1] = 2;
         return 2;
+    case KERN_Q2_K:
+        offsets[0] = 80;
+        offsets[1] = 82;
+        return 2;
+    case KERN_Q3_K:
+        offsets[0] = 108;
+        return 1;
     case KERN_Q6_K:
         offsets[0] = 208;
         return 1;
+    case KERN_TQ1_0:
+        offsets[0] = 52;
+        return 1;
+    case KERN_TQ2_0:
+        offsets[0] = 64;
+        return 1;
+    case KERN_NVFP4: /* every byte is a finite scale */
+        return 0;
     default:
         offsets[0] = 0;
         return 1;
@@ -67,6 +84,12 @@ uint8_t *support_random_rows(support_random *random, kern_type type, uint32_t n_
             break;
         case KERN_BF16:
             memcpy(block, (const uint8_t *)&bits + 2, 2);
+            break;
+        case KERN_MXFP4: /* an exponent: the products must stay finite */
+            block[0] = (uint8_t)(block[0] % 200);
+            break;
+        case KERN_IQ1_M: /* the scale's exponent is in the last four bits */
+            block[55] = (uint8_t)((block[55] & 0x8f) | 0x30);
             break;
         default:
             for (uint32_t i = 0, n = half_offsets(type, offsets); i < n; i++) {

@@ -42,6 +42,49 @@ static void put_f16(unsigned char *bytes, float value)
     bytes[1] = (unsigned char)(half >> 8);
 }
 
+/* F16 scales of quantised blocks: where, the size of a weight where the scale is 1, the minimum as scales if any. */
+static const struct {
+    kern_type type;
+    uint32_t offset;
+    float size, minimum;
+} block_scales[] = {
+    {KERN_Q4_0, 0, 4.6f, 0},
+    {KERN_Q4_1, 0, 4.6f, -7.5f},
+    {KERN_Q5_0, 0, 9.2f, 0},
+    {KERN_Q5_1, 0, 9.2f, -15.5f},
+    {KERN_Q8_0, 0, 74.0f, 0},
+    {KERN_Q2_K, 80, 9.0f, 1.5f},
+    {KERN_Q3_K, 108, 2.3f * 18.5f, 0},
+    {KERN_Q4_K, 0, 4.6f * 36.0f, 7.5f},
+    {KERN_Q5_K, 0, 9.2f * 36.0f, 15.5f},
+    {KERN_Q6_K, 208, 18.5f * 74.0f, 0},
+    {KERN_IQ4_NL, 0, 69.0f, 0},
+    {KERN_IQ4_XS, 0, 69.0f * 18.5f, 0},
+    {KERN_TQ1_0, 52, 0.8f, 0},
+    {KERN_TQ2_0, 64, 1.2f, 0},
+    {KERN_IQ2_XXS, 0, 63.0f, 0},
+    {KERN_IQ2_XS, 0, 63.0f, 0},
+    {KERN_IQ2_S, 0, 63.0f, 0},
+    {KERN_IQ3_XXS, 0, 150.0f, 0},
+    {KERN_IQ3_S, 0, 166.0f, 0},
+    {KERN_IQ1_S, 0, 7.2f, 0},
+};
+
+static void fill_scaled_block(unsigned char *block, kern_type type, float deviation)
+{
+    for (size_t i = 0; i < sizeof block_scales / sizeof *block_scales; i++) {
+        if (block_scales[i].type == type) {
+            const float scale = deviation / block_scales[i].size;
+            put_f16(block + block_scales[i].offset, scale);
+            if (block_scales[i].minimum != 0)
+                put_f16(block + block_scales[i].offset + 2, block_scales[i].minimum * scale);
+            return;
+        }
+    }
+    fprintf(stderr, "tiny checkpoint: no random blocks of type %s\n", kern_type_find((uint32_t)type)->name);
+    exit(1);
+}
+
 /* One block of weights with a standard deviation near `deviation` and a mean near 0. */
 static void fill_block(unsigned char *block, kern_type type, float deviation, uint64_t *state)
 {
@@ -49,6 +92,7 @@ static void fill_block(unsigned char *block, kern_type type, float deviation, ui
     const float wanted = deviation * (1.0f + 0.25f * next_real(state));
     const float real = deviation * 1.73f * next_real(state);
     uint32_t bits;
+    unsigned char half[2];
     fill_bytes(block, info->block_bytes, state);
     switch (type) {
     case KERN_F32:
@@ -61,29 +105,21 @@ static void fill_block(unsigned char *block, kern_type type, float deviation, ui
         memcpy(&bits, &real, sizeof bits);
         memcpy(block, &(uint16_t){(uint16_t)(bits >> 16)}, 2);
         break;
-    case KERN_Q4_0: /* d (q - 8) */
-        put_f16(block, wanted / 4.6f);
+    case KERN_MXFP4: /* 2^(e - 128) v, with v from -12 to 12 */
+        block[0] = (unsigned char)(128 + ilogbf(wanted / 5.6f));
         break;
-    case KERN_Q4_1: /* d q + m */
-        put_f16(block, wanted / 4.6f);
-        put_f16(block + 2, -7.5f * wanted / 4.6f);
+    case KERN_NVFP4: /* 2^(e - 8) v; a scale can't be below 2^-7 */
+        for (int i = 0; i < 4; i++)
+            block[i] = (unsigned char)((wanted > 5.6f / 64 ? 8 + ilogbf(wanted / 5.6f) : 1) << 3);
         break;
-    case KERN_Q5_0: /* d (q - 16) */
-        put_f16(block, wanted / 9.2f);
-        break;
-    case KERN_Q8_0:
-        put_f16(block, wanted / 74.0f);
-        break;
-    case KERN_Q4_K: /* d s q - dmin m, with s and m below 64 */
-        put_f16(block, wanted / 4.6f / 36.0f);
-        put_f16(block + 2, 7.5f * wanted / 4.6f / 36.0f);
-        break;
-    case KERN_Q6_K: /* d s (q - 32), with s from -128 to 127 */
-        put_f16(block + 208, wanted / 18.5f / 74.0f);
+    case KERN_IQ1_M: /* four bits of the scale in each of four words */
+        put_f16(half, wanted / 7.2f);
+        for (int i = 0; i < 4; i++)
+            block[49 + 2 * i] = (unsigned char)((block[49 + 2 * i] & 15) | (half[i / 2] >> (4 * (i & 1)) & 15) << 4);
         break;
     default:
-        fprintf(stderr, "tiny checkpoint: no random blocks of type %s\n", info->name);
-        exit(1);
+        fill_scaled_block(block, type, wanted);
+        break;
     }
 }
 

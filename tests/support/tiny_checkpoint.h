@@ -17,7 +17,7 @@
 typedef struct tiny_options {
     const char *architecture; /* "llama", "qwen2" or "gemma3" */
     uint64_t seed;
-    kern_type type;           /* of matmul weights: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K or Q6_K */
+    kern_type type;           /* of matmul weights: any that matmul takes */
     kern_type embedding_type; /* of token_embd and output; the same choice */
     bool tied;                /* no output.weight */
     bool biases;              /* llama: the optional biases */
