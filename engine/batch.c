@@ -123,6 +123,9 @@ static void cut_all(eng_cutter *cutter, firn_batch *batch)
 firn_status eng_batch_create(firn_model *model, uint32_t n_batch, uint32_t n_ctx, firn_batch **out, firn_error *error)
 {
     *out = NULL;
+    const firn_status status = eng_model_check_runs(model, error);
+    if (status != FIRN_OK)
+        return status;
     firn_batch *const batch = calloc(1, sizeof *batch);
     if (batch == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a batch");

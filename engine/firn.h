@@ -55,7 +55,8 @@ const char *firn_context_cpu_level(const firn_context *context); /* the level in
 
 typedef struct firn_model_options {
     size_t size;
-    bool check_tensors; /* read every parameter for values that are not finite */
+    bool check_tensors;   /* read every parameter for values that are not finite */
+    bool vocabulary_only; /* for text and tokens: opens any file with a vocabulary; sessions can't be made of it */
 } firn_model_options;
 
 firn_model_options firn_model_options_default(void);
@@ -99,6 +100,23 @@ bool firn_token_is_control(const firn_model *model, int32_t id);
 bool firn_token_ends_text(const firn_model *model, int32_t id); /* the checkpoint's end-of-text or end-of-turn */
 int32_t firn_token_find(const firn_model *model, const char *text, size_t length); /* exact stored text; or -1 */
 
+typedef enum firn_special_token { FIRN_TOKEN_BOS, FIRN_TOKEN_EOS, FIRN_TOKEN_EOT } firn_special_token;
+int32_t firn_token_special(const firn_model *model, firn_special_token which); /* its id; -1: the model has none */
+
+/* ---- conversations ---- */
+
+#include "engine/chat.h" /* firn_template: messages to the text that a model was trained on */
+
+/* The source of the checkpoint's own chat template, not terminated and owned by the model; NULL where it has none. */
+const char *firn_model_chat_template(const firn_model *model, size_t *length);
+
+/*
+ * The ids of a rendered conversation, *ids as in firn_tokenize. Special tokens are recognised only where the template
+ * wrote all of their bytes: "<|im_end|>" in a message stays text. Nothing is added at the ends.
+ */
+firn_status firn_tokenize_rendered(const firn_model *model, const firn_rendered *rendered, int32_t **ids, size_t *n_ids,
+                                   firn_error *error);
+
 /* ---- session ---- */
 
 typedef struct firn_session_options {
@@ -141,10 +159,6 @@ const float *firn_session_logits(const firn_session *session);
 void firn_session_rewind(firn_session *session, size_t n_keep);
 size_t firn_session_length(const firn_session *session);
 uint32_t firn_session_context(const firn_session *session); /* positions it can hold */
-
-/* ---- conversations ---- */
-
-#include "engine/chat.h" /* firn_template: messages to the text that a model was trained on */
 
 /* ---- several sessions in one step ---- */
 

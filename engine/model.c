@@ -242,7 +242,8 @@ static char *copy_text(base_slice text)
 {
     char *const copy = malloc(text.length + 1);
     if (copy != NULL) {
-        memcpy(copy, text.data, text.length);
+        if (text.length > 0)
+            memcpy(copy, text.data, text.length);
         copy[text.length] = '\0';
     }
     return copy;
@@ -267,6 +268,32 @@ firn_model_options firn_model_options_default(void)
     return (firn_model_options){.size = sizeof(firn_model_options)};
 }
 
+static firn_status open_checkpoint(firn_model *model, const char *path, const firn_model_options *options,
+                                   firn_error *error)
+{
+    const mod_open_options opening = {.check_tensors = options->check_tensors};
+    const firn_status status = options->vocabulary_only
+                                   ? mod_checkpoint_open_vocabulary(path, &model->checkpoint, error)
+                                   : mod_checkpoint_open(path, &opening, &model->checkpoint, error);
+    if (status != FIRN_OK)
+        return status;
+    model->hyperparameters = mod_checkpoint_hyperparameters(model->checkpoint);
+    model->architecture = copy_text(model->hyperparameters->architecture);
+    model->name = copy_text(model->hyperparameters->name);
+    if (model->architecture == NULL || model->name == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a model's name");
+    return FIRN_OK;
+}
+
+/* All that steps need, and the tokenizer. */
+static firn_status make_computation(firn_model *model, firn_error *error)
+{
+    firn_status status = check_shape(model->hyperparameters, error);
+    if (status == FIRN_OK)
+        status = make_frequencies(model, error);
+    return status == FIRN_OK ? bind_parameters(model, error) : status;
+}
+
 firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options,
                             firn_model **out, firn_error *error)
 {
@@ -278,21 +305,9 @@ firn_status firn_model_open(firn_context *context, const char *path, const firn_
     atomic_init(&model->references, 1);
     model->context = context;
     eng_context_retain(context);
-    const mod_open_options opening = {.check_tensors = chosen.check_tensors};
-    firn_status status = mod_checkpoint_open(path, &opening, &model->checkpoint, error);
-    if (status == FIRN_OK) {
-        model->hyperparameters = mod_checkpoint_hyperparameters(model->checkpoint);
-        model->architecture = copy_text(model->hyperparameters->architecture);
-        model->name = copy_text(model->hyperparameters->name);
-        if (model->architecture == NULL || model->name == NULL)
-            status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a model's name");
-    }
+    firn_status status = open_checkpoint(model, path, &chosen, error);
     if (status == FIRN_OK)
-        status = check_shape(model->hyperparameters, error);
-    if (status == FIRN_OK)
-        status = make_frequencies(model, error);
-    if (status == FIRN_OK)
-        status = bind_parameters(model, error);
+        status = chosen.vocabulary_only ? make_tokenizer(model, error) : make_computation(model, error);
     if (status == FIRN_OK) /* the file may have shrunk while it was read */
         status = mod_checkpoint_recheck(model->checkpoint, error);
     if (status != FIRN_OK) {
@@ -301,6 +316,14 @@ firn_status firn_model_open(firn_context *context, const char *path, const firn_
     }
     *out = model;
     return FIRN_OK;
+}
+
+firn_status eng_model_check_runs(const firn_model *model, firn_error *error)
+{
+    if (model->layers != NULL)
+        return FIRN_OK;
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                     "the model was opened for its vocabulary only, so that nothing can be computed with it");
 }
 
 void eng_model_retain(firn_model *model)
@@ -352,7 +375,7 @@ firn_model_info firn_model_describe(const firn_model *model)
         .n_embd = hp->n_embd,
         .n_heads = hp->n_heads,
         .n_kv_heads = hp->n_kv_heads,
-        .n_vocab = hp->n_vocab,
+        .n_vocab = tok_count(model->tokenizer),
         .n_ctx_train = hp->n_ctx_train,
     };
 }

@@ -40,6 +40,9 @@ struct firn_model {
 
 void eng_model_retain(firn_model *model);
 
+/* Fails where the model has a vocabulary only. */
+firn_status eng_model_check_runs(const firn_model *model, firn_error *error);
+
 /* The embedding of a token [n_embd], scaled as the family wants it. `id` is below n_vocab. */
 void eng_embed(const firn_model *model, int32_t id, float *out);
 

@@ -38,6 +38,9 @@ firn_status firn_session_create(firn_model *model, const firn_session_options *o
     *out = NULL;
     const firn_session_options chosen = options != NULL ? *options : firn_session_options_default();
     const uint32_t n_ctx = chosen.n_ctx != 0 ? chosen.n_ctx : model->hyperparameters->n_ctx_train;
+    const firn_status status = eng_model_check_runs(model, error);
+    if (status != FIRN_OK)
+        return status;
     if (n_ctx > INT32_MAX - KERN_CHUNK)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "a context of %u positions is more than %d", n_ctx,
                          INT32_MAX - KERN_CHUNK);

@@ -4,6 +4,7 @@
  * came up before are copied from the ids they got then.
  */
 #include "tokenizer/internal.h"
+#include "tokenizer/template.h"
 #include "tokenizer/unicode.h"
 
 #include <stdlib.h>
@@ -216,8 +217,19 @@ static bool encode_plain(encoder *e, base_slice text)
     return true;
 }
 
-/* The longest special token that the text begins with, or TOK_NONE. */
-static int32_t special_at(const tok_tokenizer *tokenizer, base_slice text, bool parse_special)
+/* What begins or ends a text or a turn must be the template's own, whatever its type. */
+static bool is_control(const tok_tokenizer *tokenizer, int32_t id)
+{
+    const tok_config *const config = &tokenizer->config;
+    return tok_type_of(tokenizer, (uint32_t)id) != TOK_TYPE_USER_DEFINED || id == config->bos || id == config->eos ||
+           id == config->eot;
+}
+
+/*
+ * The longest special token that the text begins with, or TOK_NONE. Of control tokens only those that end within the
+ * first `trusted` bytes.
+ */
+static int32_t special_at(const tok_tokenizer *tokenizer, base_slice text, size_t trusted)
 {
     const unsigned char first = (unsigned char)text.data[0];
     const uint64_t *const lengths = tokenizer->special_lengths[first];
@@ -230,15 +242,25 @@ static int32_t special_at(const tok_tokenizer *tokenizer, base_slice text, bool 
         if (id == TOK_NONE)
             continue;
         const tok_type type = tok_type_of(tokenizer, (uint32_t)id);
-        if (type == TOK_TYPE_USER_DEFINED || (parse_special && (type == TOK_TYPE_CONTROL || type == TOK_TYPE_UNKNOWN)))
+        const bool special = type == TOK_TYPE_USER_DEFINED || type == TOK_TYPE_CONTROL || type == TOK_TYPE_UNKNOWN;
+        if (special && (length <= trusted || !is_control(tokenizer, id)))
             return id;
     }
     return TOK_NONE;
 }
 
-static bool encode_text(encoder *e, base_slice text, unsigned flags)
+/* How many bytes from `at` on are the template's. *segments moves on to the segment that holds this byte. */
+static size_t trusted_at(const tok_template_segment **segments, const tok_template_segment *end, size_t at)
 {
-    const bool parse_special = (flags & TOK_PARSE_SPECIAL) != 0;
+    while (*segments < end && (*segments)->end <= at)
+        ++*segments;
+    return *segments < end && (*segments)->from_template ? (*segments)->end - at : 0;
+}
+
+static bool encode_text(encoder *e, base_slice text, unsigned flags, const tok_template_segment *segments,
+                        size_t n_segments)
+{
+    const tok_template_segment *const segments_end = segments + n_segments;
     const bool add = (flags & TOK_ADD_SPECIAL) != 0;
     const tok_config *const config = &e->tokenizer->config;
     if (add && config->add_bos && config->bos != TOK_NONE && !push_id(e->ids, config->bos))
@@ -248,7 +270,8 @@ static bool encode_text(encoder *e, base_slice text, unsigned flags)
         int32_t special = TOK_NONE;
         if (i < text.length) {
             if (e->tokenizer->special_first[(unsigned char)text.data[i]])
-                special = special_at(e->tokenizer, (base_slice){text.data + i, text.length - i}, parse_special);
+                special = special_at(e->tokenizer, (base_slice){text.data + i, text.length - i},
+                                     trusted_at(&segments, segments_end, i));
             if (special == TOK_NONE) {
                 i++;
                 continue;
@@ -266,7 +289,8 @@ static bool encode_text(encoder *e, base_slice text, unsigned flags)
     return !add || !config->add_eos || config->eos == TOK_NONE || push_id(e->ids, config->eos);
 }
 
-firn_status tok_encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags, tok_ids *ids, firn_error *error)
+static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags,
+                          const tok_template_segment *segments, size_t n_segments, tok_ids *ids, firn_error *error)
 {
     if (text.length > TOK_LONGEST_TEXT)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
@@ -280,11 +304,23 @@ firn_status tok_encode(const tok_tokenizer *tokenizer, base_slice text, unsigned
         e.cache = calloc(cache_size, sizeof *e.cache); /* without memory for it we are slower, no more */
         e.cache_mask = cache_size - 1;
     }
-    const bool done = encode_text(&e, text, flags);
+    const bool done = encode_text(&e, text, flags, segments, n_segments);
     free(e.cache);
     tok_merger_free(&e.merger);
     if (done)
         return FIRN_OK;
     ids->count = count;
     return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to encode a text of %zu bytes", text.length);
+}
+
+firn_status tok_encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags, tok_ids *ids, firn_error *error)
+{
+    const tok_template_segment whole = {text.length, (flags & TOK_PARSE_SPECIAL) != 0};
+    return encode(tokenizer, text, flags, &whole, 1, ids, error);
+}
+
+firn_status tok_encode_segments(const tok_tokenizer *tokenizer, base_slice text, const tok_template_segment *segments,
+                                size_t n_segments, tok_ids *ids, firn_error *error)
+{
+    return encode(tokenizer, text, 0, segments, n_segments, ids, error);
 }

@@ -79,6 +79,16 @@ firn_status tok_encode(const tok_tokenizer *tokenizer, base_slice text, unsigned
                        firn_error *error);
 
 /*
+ * As above for a text whose parts differ: bytes [end of the previous segment, end) of it come from a template or from
+ * data. Tokens of type control are recognised only where all of their bytes lie in one segment of the template's. The
+ * rest is encoded as one text, whatever the segments, so that the ids are those of the whole.
+ */
+struct tok_template_segment;
+firn_status tok_encode_segments(const tok_tokenizer *tokenizer, base_slice text,
+                                const struct tok_template_segment *segments, size_t n_segments, tok_ids *ids,
+                                firn_error *error);
+
+/*
  * Writes the bytes of one token, without a terminator, to `buffer` (at most `capacity`) and returns how many there
  * are, which may exceed `capacity` (then nothing is written). Control tokens have no bytes unless `special`.
  * An id outside the vocabulary has none.

@@ -104,7 +104,8 @@ int main(int argc, char **argv)
     settings s;
     firn_error error = {0};
     const firn_context_options context_options = firn_context_options_default();
-    const firn_model_options model_options = firn_model_options_default();
+    firn_model_options model_options = firn_model_options_default();
+    model_options.vocabulary_only = true;
     firn_context *context = NULL;
     firn_model *model = NULL;
     int32_t *ids = NULL;
