@@ -79,6 +79,15 @@ uint64_t firn_model_hash(const firn_model *model);
 /* Bytes of memory that a session with this many positions takes when all are used. */
 uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx);
 
+/* The work of appending tokens and getting the last one's logits, as the model's shapes and types demand it. */
+typedef struct firn_work {
+    uint64_t parameter_bytes;    /* of all matrices, each once, as the checkpoint stores them */
+    uint64_t cache_bytes;        /* of the keys and values that the tokens see, once for each token */
+    uint64_t integer_multiplies; /* by quantised parameters; an addition goes with each */
+    uint64_t float_multiplies;   /* by others, and in attention */
+} firn_work;
+firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n_tokens);
+
 /* ---- text and tokens ---- */
 
 enum {
