@@ -96,12 +96,24 @@ static firn_status set_count(const tool_option *option, const char *text, firn_e
     return FIRN_OK;
 }
 
+static firn_status add_text(const tool_option *option, const char *text, firn_error *error)
+{
+    tool_texts *const texts = option->target;
+    if (texts->count == TOOL_MOST_TEXTS)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "%s is given more than %d times", option->flags,
+                         TOOL_MOST_TEXTS);
+    texts->at[texts->count++] = text;
+    return FIRN_OK;
+}
+
 static firn_status set_option(const tool_option *option, const char *text, firn_error *error)
 {
     switch (option->kind) {
     case TOOL_TEXT:
         *(const char **)option->target = text;
         break;
+    case TOOL_TEXTS:
+        return add_text(option, text, error);
     case TOOL_COUNT:
         return set_count(option, text, error);
     case TOOL_ON:

@@ -13,10 +13,18 @@
 
 typedef enum tool_option_kind {
     TOOL_TEXT,  /* target: const char * */
+    TOOL_TEXTS, /* target: tool_texts, which gets one more each time the flag is given */
     TOOL_COUNT, /* target: uint32_t, from 0 to `highest` */
     TOOL_ON,    /* target: bool, becomes true; the flag takes no value */
     TOOL_OFF,   /* target: bool, becomes false; the flag takes no value */
 } tool_option_kind;
+
+enum { TOOL_MOST_TEXTS = 64 };
+
+typedef struct tool_texts {
+    size_t count;
+    const char *at[TOOL_MOST_TEXTS];
+} tool_texts;
 
 typedef struct tool_option {
     const char *flags; /* separated by commas, the short one first */

@@ -9,6 +9,7 @@ typedef struct target {
     uint32_t threads;
     bool json, escapes;
     firn_generation_parameters parameters;
+    tool_texts lists;
 } target;
 
 enum { MOST = 16 };
@@ -21,8 +22,9 @@ static firn_status parse(target *t, firn_error *error, const char *const *argume
         {"-t,--threads", "N", TOOL_COUNT, &t->threads, 64, "threads"},
         {"--json", NULL, TOOL_ON, &t->json, 0, "one object"},
         {"--no-escape", NULL, TOOL_OFF, &t->escapes, 0, "as they are"},
+        {"--list", "A", TOOL_TEXTS, &t->lists, 0, "may be given several times"},
     };
-    const tool_command command = {"test", "Tests.", options, 4, &t->parameters, "PROMPT", &t->positional};
+    const tool_command command = {"test", "Tests.", options, 5, &t->parameters, "PROMPT", &t->positional};
     char *argv[MOST] = {(char *)"test"};
     int argc = 1;
     for (; arguments[argc - 1] != NULL; argc++)
@@ -69,6 +71,23 @@ Test(common_arguments, unknown_flags_suggest_the_nearest)
     firn_error error = {0};
     cr_assert_eq(parse(&t, &error, ARGUMENTS("--entirely-different")), FIRN_ERROR_ARGUMENT);
     cr_assert(strstr(error.message, "did you mean") == NULL && strstr(error.message, "--help") != NULL);
+}
+
+Test(common_arguments, a_flag_for_many_texts_keeps_each)
+{
+    target t;
+    firn_error error = {0};
+    cr_assert_eq(parse(&t, &error, ARGUMENTS("--list", "a", "--json", "--list=b,c", "--list", "a")), FIRN_OK);
+    cr_assert_eq(t.lists.count, 3);
+    cr_assert_str_eq(t.lists.at[0], "a");
+    cr_assert_str_eq(t.lists.at[1], "b,c");
+    cr_assert_str_eq(t.lists.at[2], "a");
+
+    tool_texts full = {.count = TOOL_MOST_TEXTS};
+    const tool_option option = {"--list", "A", TOOL_TEXTS, &full, 0, ""};
+    const tool_command command = {"test", "Tests.", &option, 1, NULL, NULL, NULL};
+    char *argv[] = {(char *)"test", (char *)"--list=a"};
+    cr_assert_eq(tool_parse(&command, 2, argv, &error), FIRN_ERROR_LIMIT);
 }
 
 Test(common_arguments, bad_values_say_what_is_allowed)
