@@ -28,7 +28,8 @@ INCLUDE_RULES = {
     "tools": dict(own=("engine/firn.h", "base/", "tools/"), libc=PROGRAM_LIBC, system={"cjson/cJSON.h": ".*"}),
     "server": dict(own=("engine/firn.h", "base/", "server/"), libc=PROGRAM_LIBC,
                    system={"cjson/cJSON.h": ".*", "microhttpd.h": ".*", "pthread.h": ".*"}),
-    "bench": dict(own=("engine/firn.h", "kernels/", "bench/"), libc=PROGRAM_LIBC, system={"cblas.h": ".*"}),
+    "bench": dict(own=("engine/firn.h", "base/", "kernels/", "tools/common_", "bench/"), libc=PROGRAM_LIBC,
+                  system={"cblas.h": ".*", "immintrin.h": r"bench/x86/.*"}),
 }
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One test: a prompt, tokens one by one, or both, on a cache that already holds `depth` positions. Only the forward
+ * passes are timed, not tokenizing or sampling; which tokens they are doesn't matter, so they are made up.
+ */
+#ifndef FIRN_BENCH_MEASURE_H
+#define FIRN_BENCH_MEASURE_H
+
+#include "bench/options.h"
+#include "bench/roofline.h"
+
+typedef struct bench_result {
+    const char *file;
+    char model[128]; /* architecture and name */
+    uint64_t tensor_bytes, n_parameters;
+    char cpu_level[24];
+    uint32_t n_batch, n_threads, n_depth;
+    bench_pair pair;
+    bool startup;         /* of the program generate, from process start to the first byte of its text */
+    uint64_t peak_memory; /* bytes, of that program; else 0 */
+    char time[24];        /* when it began, UTC, ISO 8601 */
+    firn_work work;       /* of one run */
+    bench_roofline roofline;
+    size_t n_samples;
+    double *seconds; /* [n_samples], owned */
+} bench_result;
+
+typedef struct bench_statistics {
+    double average, deviation, median, least, most;
+} bench_statistics;
+
+/* Of the samples, or of n / sample where n > 0. n_samples is at least 1. */
+bench_statistics bench_summarise(const bench_result *result, double n);
+
+/* Tokens of one run. */
+uint32_t bench_tokens(const bench_result *result);
+
+/* "pp512", "tg128", "pp512+tg128", with " @ d512" where the cache holds positions before; "start". */
+void bench_test_name(const bench_result *result, char name[64]);
+
+void bench_note_time(char time[24]);
+
+/* Fills pair's samples: result's file, batch, threads, depth, pair and n_samples are given. */
+firn_status bench_measure(firn_model *model, bench_result *result, firn_error *error);
+
+/* Runs build/bin/generate, which lies beside this program, n_samples times and once before. */
+firn_status bench_measure_startup(bench_result *result, const char *cpu_level, firn_error *error);
+
+#endif
