@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engines that bench/rivals compares: their commands for each measure, and how a run's value is read.
+
+A measure is "prefill", "decode", "depth" (decode behind a long prompt), each in tokens a second, or "start" (seconds
+from a process's start to the first byte of its text; the same run gives its peak memory).
+"""
+import dataclasses
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+
+PROMPT = "The capital of France is"  # five tokens, six with a token that begins texts
+
+
+@dataclasses.dataclass
+class Settings:
+    threads: int = 2
+    n_prompt: int = 512
+    n_gen: int = 128
+    depth: int = 4096
+    depth_gen: int = 32
+    timeout: float = 900
+
+
+class Firn:
+    name = "firn"
+
+    def __init__(self, folder):
+        self.folder = os.path.abspath(folder)
+
+    def program(self, name):
+        return os.path.join(self.folder, name)
+
+    def needs(self):
+        return [self.program("bench"), self.program("generate")]
+
+    def command(self, measure, model, s):
+        if measure == "start":
+            return [self.program("generate"), "-m", model, "-t", str(s.threads), "-n", "1", "--temp", "0",
+                    "--no-display-prompt", PROMPT]
+        return [self.program("bench"), "-m", model, "-t", str(s.threads), "-r", "1", "--no-roofline", "-o", "json",
+                *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
+                  "decode": ["-p", "0", "-n", str(s.n_gen)],
+                  "depth": ["-p", "0", "-n", str(s.depth_gen), "-d", str(s.depth)]}[measure]]
+
+
+class Llama(Firn):
+    """llama.cpp with everything at start that can be avoided turned off; without `lean`, its defaults."""
+    name = "llama.cpp"
+
+    def __init__(self, folder, lean=True):
+        super().__init__(folder)
+        self.lean = lean
+        self.name = Llama.name if lean else "llama.cpp, its defaults"
+
+    def needs(self):
+        return [self.program("llama-bench"), self.program("llama-completion")]
+
+    def command(self, measure, model, s):
+        if measure == "start":
+            return [self.program("llama-completion"), "-m", model, "-t", str(s.threads), "-p", PROMPT, "-n", "1",
+                    "--temp", "0", "-no-cnv", "--no-display-prompt",
+                    *(["-fit", "off", "--no-warmup", "-c", "512"] if self.lean else [])]
+        if not self.lean:
+            return None
+        return [self.program("llama-bench"), "-m", model, "-t", str(s.threads), "-r", "1", "-o", "json",
+                *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
+                  "decode": ["-p", "0", "-n", str(s.n_gen)],
+                  "depth": ["-p", "0", "-n", str(s.depth_gen), "-d", str(s.depth)]}[measure]]
+
+
+class Ik(Firn):
+    """ik_llama.cpp, with its repacking at load (-rtr 1) or without."""
+
+    def __init__(self, folder, repack):
+        super().__init__(folder)
+        self.repack = repack
+        self.name = f"ik_llama.cpp -rtr {int(repack)}"
+
+    def needs(self):
+        return [self.program("llama-bench"), self.program("llama-cli")]
+
+    def command(self, measure, model, s):
+        if measure == "start":
+            return [self.program("llama-cli"), "-m", model, "-t", str(s.threads), "-p", PROMPT, "-n", "1", "--temp",
+                    "0", "--no-display-prompt", "--no-warmup", "-c", "512", "--log-disable",
+                    *(["-rtr"] if self.repack else [])]
+        return [self.program("llama-bench"), "-m", model, "-t", str(s.threads), "-r", "1", "-o", "json", "-rtr",
+                str(int(self.repack)),
+                *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
+                  "decode": ["-p", "0", "-n", str(s.n_gen)],
+                  "depth": ["-p", "0", "-n", "0", "-gp", f"{s.depth},{s.depth_gen}"]}[measure]]
+
+
+@dataclasses.dataclass
+class Outcome:
+    output: str = ""
+    first_byte_s: float = 0.0
+    peak_bytes: int = 0
+    others: float = 0.0  # share of all CPUs that other processes took meanwhile
+    error: str = ""      # empty: it ended well
+
+
+def busy_seconds():
+    """CPU time that all processes of the machine have used, time stolen from it included."""
+    with open("/proc/stat", encoding="ascii") as source:
+        user, nice, system, _, _, irq, softirq, steal = map(int, source.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def others_share(seconds=0.3):
+    """Share of all CPUs in use while this process sleeps."""
+    before, start = busy_seconds(), time.monotonic()
+    time.sleep(seconds)
+    return max(0.0, (busy_seconds() - before) / (time.monotonic() - start) / os.cpu_count())
+
+
+def wait_for_calm(limit, patience):
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and others_share() > limit:
+        pass
+
+
+def read_output(process, start, deadline, outcome):
+    """All of its output; kills it at the deadline. The pipe may outlive the process: its end is what counts."""
+    parts = []
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            process.kill()
+            outcome.error = "it took too long and was stopped"
+            break
+        part = os.read(process.stdout.fileno(), 1 << 16)
+        if not parts:
+            outcome.first_byte_s = time.monotonic() - start
+        if not part:
+            break
+        parts.append(part)
+    outcome.output = b"".join(parts).decode(errors="replace")
+
+
+def execute(command, timeout):
+    """Runs a program to its end, whatever that is."""
+    outcome = Outcome()
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory() as folder:  # some leave logs where they run
+        before, start = busy_seconds(), time.monotonic()
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+                                       cwd=folder)
+        except OSError as reason:
+            outcome.error = str(reason)
+            return outcome
+        with process.stdout:
+            read_output(process, start, start + timeout, outcome)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        elapsed = time.monotonic() - start
+        own = usage.ru_utime + usage.ru_stime
+        outcome.others = max(0.0, (busy_seconds() - before - own) / elapsed / os.cpu_count())
+        outcome.peak_bytes = 1024 * usage.ru_maxrss
+        if process.returncode != 0 and not outcome.error:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines() or [""]
+            outcome.error = f"status {process.returncode}: {lines[-1][:200]}"
+    return outcome
+
+
+def read_value(measure, outcome):
+    """What the run says: seconds for "start", else tokens a second. Raises ValueError if it says nothing."""
+    if outcome.error:
+        raise ValueError(outcome.error)
+    if measure == "start":
+        if not outcome.output.strip():
+            raise ValueError("it wrote no text")
+        return outcome.first_byte_s
+    try:
+        rows = json.loads(outcome.output)
+        return float(rows[0]["samples_ts"][0])
+    except (ValueError, LookupError, TypeError) as reason:
+        raise ValueError(f"its output is no result: {reason}") from reason
+
+
+def version(engine, outcome):
+    """What a benchmark's output says of its program's version, or nothing."""
+    try:
+        row = json.loads(outcome.output)[0]
+        return row.get("build_commit") or f"{row['firn_version']}, {row['cpu_level']}"
+    except (ValueError, LookupError, TypeError):
+        return ""
