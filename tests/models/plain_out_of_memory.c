@@ -1,56 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opens checkpoints while the first, second, third … allocation fails, that one alone or it and all after it: each time
- * the error says so, and nothing is lost (the sanitizers' leak check runs at the end). The linker sends the allocations
- * of this program through the functions below; CMakeLists.txt names them.
+ * the error says so, and nothing is lost (the sanitizers' leak check runs at the end).
  */
 #include "models/checkpoint.h"
 
+#include "tests/support/refusing_memory.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-
-static bool counting;          /* allocations of the code under test */
-static unsigned seen, failing; /* so far; the number of the first that fails, 0: none */
-static bool and_all_after;
-
-static bool fails(void)
-{
-    if (!counting)
-        return false;
-    seen++;
-    return failing != 0 && (and_all_after ? seen >= failing : seen == failing);
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return fails() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    char *const copy = __wrap_malloc(strlen(text) + 1);
-    return copy == NULL ? NULL : strcpy(copy, text);
-}
 
 static firn_status open_either(const char *path, bool vocabulary, mod_checkpoint **out, firn_error *error)
 {

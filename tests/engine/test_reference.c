@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real checkpoints against tests/data/reference: what Hugging Face transformers computes from the same weights in
+ * float32. Activations that are rounded to 8 bits leave a difference, whose limit is llama.cpp's on the same prompts.
+ * llama.cpp's over all prompt tokens isn't known: there the limit is what we measured (0.057, 0.044, 0.022) and a
+ * twentieth. Results are the same on every machine, so a change that passes it is a change of the arithmetic.
+ */
+#include "tests/support/checkpoints.h"
+#include "tests/support/engine.h"
+
+#include <cjson/cJSON.h>
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIKELIEST = 16 };
+
+typedef struct limits {
+    const char *checkpoint, *reference;
+    double likeliest;  /* mean absolute difference of log-probability over the LIKELIEST next ids: llama.cpp's */
+    int greedy;        /* ids equal before the first difference, all prompts together: llama.cpp's */
+    double prompt_ids; /* mean absolute difference of the log-probabilities of all prompts' ids */
+} limits;
+
+/* Of one checkpoint, over all prompts. */
+typedef struct result {
+    double likeliest, prompt_ids;
+    int n_likeliest, n_prompt_ids, n_prompts, first_equal, greedy_equal;
+} result;
+
+typedef struct prompt {
+    const firn_model *model;
+    uint32_t n_vocab;
+    const cJSON *logprob; /* the reference's, of each id */
+    const int32_t *ids;
+    result *result;
+} prompt;
+
+/* The log-probability of the id after this one. */
+static bool compare_next(void *argument, size_t index, const float *logits)
+{
+    const prompt *const p = argument;
+    const cJSON *const expected = cJSON_GetArrayItem(p->logprob, (int)index + 1);
+    if (expected == NULL)
+        return true;
+    const float found = firn_logprobs(logits, p->n_vocab, p->ids[index + 1], 0, NULL, NULL);
+    p->result->prompt_ids += fabs((double)found - expected->valuedouble);
+    p->result->n_prompt_ids++;
+    return true;
+}
+
+static int32_t likeliest_id(const float *logits, uint32_t n_vocab)
+{
+    int32_t id;
+    float logprob;
+    firn_logprobs(logits, n_vocab, -1, 1, &id, &logprob);
+    return id;
+}
+
+static void compare_likeliest(const cJSON *top, const float *logits, uint32_t n_vocab, result *r)
+{
+    for (int i = 0; i < LIKELIEST; i++) {
+        const cJSON *const pair = cJSON_GetArrayItem(top, i);
+        const int32_t id = cJSON_GetArrayItem(pair, 0)->valueint;
+        const double found = (double)firn_logprobs(logits, n_vocab, id, 0, NULL, NULL);
+        r->likeliest += fabs(found - cJSON_GetArrayItem(pair, 1)->valuedouble);
+        r->n_likeliest++;
+    }
+    r->first_equal += likeliest_id(logits, n_vocab) == cJSON_GetArrayItem(cJSON_GetArrayItem(top, 0), 0)->valueint;
+}
+
+/* Greedy ids equal to the reference's before the first that differs. */
+static int count_greedy(firn_session *session, const cJSON *greedy, uint32_t n_vocab)
+{
+    int equal = 0;
+    const cJSON *expected;
+    cJSON_ArrayForEach(expected, greedy)
+    {
+        const int32_t id = likeliest_id(firn_session_logits(session), n_vocab);
+        if (id != expected->valueint)
+            break;
+        equal++;
+        support_append(session, &id, 1);
+    }
+    return equal;
+}
+
+static void check_ids(const cJSON *entry, const int32_t *ids, size_t n_ids)
+{
+    const cJSON *const expected = cJSON_GetObjectItem(entry, "ids");
+    const char *const name = cJSON_GetObjectItem(entry, "name")->valuestring;
+    cr_assert_eq(n_ids, (size_t)cJSON_GetArraySize(expected), "%s", name);
+    for (size_t i = 0; i < n_ids; i++)
+        cr_assert_eq(ids[i], cJSON_GetArrayItem(expected, (int)i)->valueint, "%s: id %zu", name, i);
+}
+
+static void run_prompt(firn_model *model, const cJSON *entry, result *r)
+{
+    const char *const text = cJSON_GetObjectItem(entry, "text")->valuestring;
+    const uint32_t n_vocab = firn_model_describe(model).n_vocab;
+    firn_error error = {0};
+    int32_t *ids;
+    size_t n_ids;
+    cr_assert_eq(firn_tokenize(model, text, strlen(text), FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL, &ids, &n_ids, &error),
+                 FIRN_OK, "%s", error.message);
+    check_ids(entry, ids, n_ids);
+    prompt p = {model, n_vocab, cJSON_GetObjectItem(entry, "logprob"), ids, r};
+    firn_session *const session = support_session(model, (uint32_t)n_ids + 64, 0);
+    cr_assert_eq(firn_session_append(session, ids, n_ids, FIRN_LOGITS_ALL, compare_next, &p, &error), FIRN_OK);
+    compare_likeliest(cJSON_GetObjectItem(entry, "top"), firn_session_logits(session), n_vocab, r);
+    r->greedy_equal += count_greedy(session, cJSON_GetObjectItem(entry, "greedy"), n_vocab);
+    r->n_prompts++;
+    firn_session_release(session);
+    free(ids);
+}
+
+static void check_checkpoint(const limits *limit)
+{
+    char *const path = support_checkpoint(limit->checkpoint);
+    if (path == NULL)
+        cr_skip("%s is not there", limit->checkpoint);
+    char *const reference = support_source(limit->reference);
+    char *const json = support_read_file(reference, NULL);
+    cJSON *const entries = cJSON_Parse(json);
+    firn_context *const context = support_context(2, NULL);
+    firn_model *const model = support_model(context, path);
+    result r = {0};
+    const cJSON *entry;
+    cJSON_ArrayForEach(entry, entries) run_prompt(model, entry, &r);
+    r.likeliest /= r.n_likeliest;
+    r.prompt_ids /= r.n_prompt_ids;
+    printf("%s: likeliest ids %.4f, prompts' ids %.4f (%d of them), first id %d of %d, greedy %d\n", limit->checkpoint,
+           r.likeliest, r.prompt_ids, r.n_prompt_ids, r.first_equal, r.n_prompts, r.greedy_equal);
+    cr_expect_eq(r.n_prompts, 8);
+    cr_expect_eq(r.first_equal, r.n_prompts);
+    cr_expect_leq(r.likeliest, limit->likeliest);
+    cr_expect_leq(r.prompt_ids, limit->prompt_ids);
+    cr_expect_geq(r.greedy_equal, limit->greedy);
+    firn_model_release(model);
+    firn_context_release(context);
+    cJSON_Delete(entries);
+    free(json), free(reference), free(path);
+}
+
+Test(reference, smollm2)
+{
+    check_checkpoint(&(limits){"SmolLM2-135M-Instruct.Q4_1.gguf", "tests/data/reference/smollm2-135m-instruct.json",
+                               0.087, 159, 0.060});
+}
+
+Test(reference, gemma_3)
+{
+    check_checkpoint(
+        &(limits){"gemma-3-270m-q4_k_m.gguf", "tests/data/reference/gemma-3-270m.json", 0.120, 130, 0.047});
+}
+
+Test(reference, qwen2_5)
+{
+    check_checkpoint(&(limits){"qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+                               "tests/data/reference/qwen2.5-coder-0.5b-instruct.json", 0.094, 171, 0.024});
+}
