@@ -49,6 +49,12 @@ done:
     return status;
 }
 
+base_slice tool_without_newline(const tool_text *text)
+{
+    const bool newline = text->length > 0 && text->data[text->length - 1] == '\n';
+    return (base_slice){text->data, text->length - newline};
+}
+
 static int hexadecimal(char c)
 {
     const char *const digits = "0123456789abcdef";

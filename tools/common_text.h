@@ -3,6 +3,7 @@
 #ifndef FIRN_TOOLS_COMMON_TEXT_H
 #define FIRN_TOOLS_COMMON_TEXT_H
 
+#include "base/slice.h"
 #include "base/status.h"
 
 #include <stddef.h>
@@ -16,6 +17,9 @@ typedef struct tool_text {
 
 /* Everything in the file, or in standard input where `path` is NULL. Names the file in an error. */
 firn_status tool_read(const char *path, tool_text *out, firn_error *error);
+
+/* The text less the newline at its end: files end in one that nobody means. */
+base_slice tool_without_newline(const tool_text *text);
 
 /*
  * Copies an argument; with `escapes`, \n \r \t \' \" \\ and \xHH become what they stand for, and any other backslash

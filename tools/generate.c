@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * generate: continues a prompt. The text goes to standard output as it comes, in whole characters; figures, progress
- * and errors go to standard error. Redirected output is exactly the text.
+ * generate: answers a prompt through the checkpoint's chat template, or continues it where there is none. The text goes
+ * to standard output as it comes, in whole characters; figures, progress and errors go to standard error. Redirected
+ * output is exactly the text.
  *
  * Exit status: 0 when it ran to its end, also when the reader of its output went away; 1 for an error, told in one
  * line; 130 when it was interrupted, after writing what was produced and the figures.
  */
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
+#include "tools/common_chat.h"
 #include "tools/common_json.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
@@ -30,7 +32,8 @@ enum {
 typedef struct settings {
     const char *model, *positional, *prompt, *file, *ids, *cpu_level;
     uint32_t n_threads, n_ctx, n_batch, n_logprobs;
-    bool json, display_prompt, escapes, check_tensors, help, version;
+    bool json, display_prompt, show_prompt, raw, escapes, check_tensors, help, version;
+    tool_chat_options chat;
     firn_generation_parameters parameters;
 } settings;
 
@@ -42,7 +45,8 @@ typedef struct run {
     firn_sampler *sampler;
     uint32_t n_vocab, n_ctx;
     bool logprobs;
-    tool_text prompt; /* data is NULL where ids were given */
+    tool_text prompt; /* data is NULL where ids were given, and before a conversation is rendered */
+    tool_chat chat;   /* has a program where the prompt is a conversation */
     int32_t *ids;     /* [n_ids] of the prompt */
     size_t n_ids;
     size_t slice_start; /* of the prompt tokens that are being processed */
@@ -212,26 +216,46 @@ static firn_status take_prompt(run *r, firn_error *error)
         return tool_read_ids(s->ids, &r->ids, &r->n_ids, error);
     if (s->prompt != NULL || s->positional != NULL)
         return tool_copy(s->prompt != NULL ? s->prompt : s->positional, s->escapes, &r->prompt, error);
+    if (s->file == NULL && s->chat.messages != NULL)
+        return FIRN_OK;
     if (s->file == NULL && tool_is_terminal(stdin))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "no prompt; give it as an argument, with -f FILE or on standard input (--help tells more)");
     const bool standard_input = s->file == NULL || strcmp(s->file, "-") == 0;
     const firn_status status = tool_read(standard_input ? NULL : s->file, &r->prompt, error);
-    if (status == FIRN_OK && r->prompt.length > 0 && r->prompt.data[r->prompt.length - 1] == '\n')
-        r->prompt.length--; /* files end in a newline that nobody means */
+    if (status == FIRN_OK)
+        r->prompt.length = tool_without_newline(&r->prompt).length;
     return status;
+}
+
+/* Makes the prompt the last message of the conversation and replaces it by what the template makes of all. */
+static firn_status render_prompt(run *r, firn_error *error)
+{
+    tool_conversation *const all = &r->chat.conversation;
+    const base_slice text = {r->prompt.data, r->prompt.length};
+    if (text.data != NULL) {
+        const firn_status status = tool_conversation_insert(all, all->count, TOOL_USER, text, error);
+        if (status != FIRN_OK)
+            return status;
+    }
+    free(r->prompt.data);
+    r->prompt = (tool_text){NULL, 0};
+    return tool_chat_prompt(&r->chat, &r->prompt, &r->ids, &r->n_ids, error);
 }
 
 /* Turns the prompt into ids that the model and the context can take. */
 static firn_status prepare_ids(run *r, firn_error *error)
 {
-    if (r->prompt.data != NULL) {
-        const firn_status status = firn_tokenize(r->model, r->prompt.data, r->prompt.length,
-                                                 FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL, &r->ids, &r->n_ids, error);
-        if (status != FIRN_OK)
-            return status;
-    }
-    const firn_status status = tool_check_ids(r->ids, r->n_ids, r->n_vocab, error);
+    firn_status status = FIRN_OK;
+    if (!r->settings->raw && r->settings->ids == NULL)
+        status = tool_chat_open(&r->chat, r->model, &r->settings->chat, error);
+    if (status == FIRN_OK && r->chat.program != NULL)
+        status = render_prompt(r, error);
+    else if (status == FIRN_OK && r->prompt.data != NULL)
+        status = firn_tokenize(r->model, r->prompt.data, r->prompt.length, FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL,
+                               &r->ids, &r->n_ids, error);
+    if (status == FIRN_OK)
+        status = tool_check_ids(r->ids, r->n_ids, r->n_vocab, error);
     if (status != FIRN_OK)
         return status;
     if (r->n_ids == 0)
@@ -350,10 +374,17 @@ static firn_status generate(run *r, firn_error *error)
     return status;
 }
 
+/* A prompt that is continued is shown unless told otherwise, one that is answered only if asked for. */
+static bool wants_prompt(const run *r)
+{
+    const settings *const s = r->settings;
+    return !s->json && s->display_prompt && (r->chat.program == NULL || s->show_prompt);
+}
+
 static firn_status run_all(run *r, const char *path, firn_error *error)
 {
     firn_status status = open_everything(r, path, error);
-    if (status == FIRN_OK && !r->settings->json && r->settings->display_prompt)
+    if (status == FIRN_OK && wants_prompt(r))
         status = show_prompt(r, error);
     if (status != FIRN_OK)
         return status;
@@ -397,13 +428,26 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"--json", NULL, TOOL_ON, &s->json, 0, "one JSON object at the end instead of text"},
         {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,
          "with --json: log-probabilities, and N alternatives"},
+        {"--raw,-no-cnv,--no-conversation", NULL, TOOL_ON, &s->raw, 0,
+         "continue the prompt as it is; default: answer it, where it is text and there is a chat template"},
+        {"-sys,--system-prompt", "TEXT", TOOL_TEXT, &s->chat.system, 0, "the system message, taken as it is"},
+        {"-sysf,--system-prompt-file", "FILE", TOOL_TEXT, &s->chat.system_file, 0, "the system message from a file"},
+        {"--messages", "FILE", TOOL_TEXT, &s->chat.messages, 0,
+         "a conversation, JSON in OpenAI's form, maybe with tools; the prompt, if any, is its last message"},
+        {"--chat-template", "NAME|TEXT", TOOL_TEXT, &s->chat.template, 0,
+         "instead of the checkpoint's: " TOOL_TEMPLATE_NAMES ", or Jinja"},
+        {"--chat-template-file", "FILE", TOOL_TEXT, &s->chat.template_file, 0, "the same from a file"},
+        {"--chat-template-kwargs", "JSON", TOOL_TEXT, &s->chat.variables, 0,
+         "what the template can read, such as {\"enable_thinking\":false}"},
+        {"--show-prompt", NULL, TOOL_ON, &s->show_prompt, 0, "write the rendered prompt before an answer"},
         {"--no-display-prompt", NULL, TOOL_OFF, &s->display_prompt, 0, "write only what is generated"},
         {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
         {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
     };
-    const tool_command command = {
-        "generate", "Continues a prompt.", options, sizeof options / sizeof options[0], &s->parameters,
-        "PROMPT",   &s->positional};
+    const tool_command command = {"generate",     "Answers a prompt, or continues it.",
+                                  options,        sizeof options / sizeof options[0],
+                                  &s->parameters, "PROMPT",
+                                  &s->positional};
     const firn_status status = tool_parse(&command, argc, argv, error);
     if (status != FIRN_OK)
         return status;
@@ -411,6 +455,9 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         tool_help(&command, stdout);
     if (s->n_logprobs != NO_LOGPROBS && !s->json)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--logprobs needs --json");
+    if ((s->raw || s->ids != NULL) && tool_chat_asked(&s->chat))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "--raw and --ids take no system message, conversation or chat template");
     if (s->parameters.seed == FIRN_SEED_DRAW)
         return tool_draw_seed(&s->parameters.seed, error);
     return FIRN_OK;
@@ -443,6 +490,7 @@ int main(int argc, char **argv)
         print_summary(&r);
     else
         fprintf(stderr, "generate: error: %s\n", error.message);
+    tool_chat_close(&r.chat);
     firn_sampler_release(r.sampler);
     firn_session_release(r.session);
     firn_model_release(r.model);

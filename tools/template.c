@@ -3,8 +3,9 @@
  * template: renders a chat template for those who write one, to the byte. Prints the text on standard output; a fault
  * or refusal goes to standard error with its line and column, and the exit status is 1.
  */
-#include "base/status.h"
+#include "engine/firn.h"
 #include "tools/common_arguments.h"
+#include "tools/common_chat.h"
 #include "tools/common_text.h"
 
 #include <errno.h>
@@ -40,24 +41,63 @@ static firn_status print(const firn_rendered *rendered, firn_error *error)
 }
 
 typedef struct paths {
-    const char *source, *messages, *tools;
+    const char *source, *model, *messages, *tools;
 } paths;
+
+/* A model's template, and its tokens where the command line names none. */
+typedef struct from_model {
+    firn_context *context;
+    firn_model *model;
+    char *bos, *eos;
+} from_model;
+
+static firn_status take_from_model(const char *path, from_model *taken, firn_template_input *input,
+                                   firn_template **program, firn_error *error)
+{
+    const firn_context_options one_thread = {.size = sizeof one_thread, .n_threads = 1};
+    firn_model_options options = firn_model_options_default();
+    options.vocabulary_only = true;
+    firn_status status = firn_context_create(&one_thread, &taken->context, error);
+    if (status == FIRN_OK)
+        status = firn_model_open(taken->context, path, &options, &taken->model, error);
+    if (status != FIRN_OK)
+        return status;
+    size_t length;
+    const char *const source = firn_model_chat_template(taken->model, &length);
+    if (source == NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "%.300s has no chat template", path);
+    taken->bos = tool_token_text(taken->model, firn_token_special(taken->model, FIRN_TOKEN_BOS));
+    taken->eos = tool_token_text(taken->model, firn_token_special(taken->model, FIRN_TOKEN_EOS));
+    input->bos = input->bos != NULL ? input->bos : taken->bos;
+    input->eos = input->eos != NULL ? input->eos : taken->eos;
+    return firn_template_compile(source, length, program, error);
+}
+
+static void release(from_model *taken)
+{
+    free(taken->bos);
+    free(taken->eos);
+    firn_model_release(taken->model);
+    firn_context_release(taken->context);
+}
 
 static firn_status render(const paths *files, firn_template_input input, firn_error *error)
 {
     tool_text source = {NULL, 0}, messages = {NULL, 0}, tools = {NULL, 0};
     firn_template *program = NULL;
     firn_rendered rendered = {.text = NULL};
-    firn_status status = tool_read(files->source, &source, error);
-    if (status == FIRN_OK)
-        status = tool_read(files->messages, &messages, error);
+    from_model taken = {NULL, NULL, NULL, NULL};
+    firn_status status = tool_read(files->messages, &messages, error);
     if (status == FIRN_OK && files->tools != NULL)
         status = tool_read(files->tools, &tools, error);
     if (status != FIRN_OK)
         goto done;
     input.messages = messages.data;
     input.tools = tools.data;
-    status = firn_template_compile(source.data, source.length, &program, error);
+    if (files->model != NULL)
+        status = take_from_model(files->model, &taken, &input, &program, error);
+    else if ((status = tool_read(files->source, &source, error)) == FIRN_OK)
+        status = firn_template_compile(source.data, source.length, &program, error);
     if (status == FIRN_OK)
         status = firn_template_render(program, &input, &rendered, error);
     if (status == FIRN_OK)
@@ -65,6 +105,7 @@ static firn_status render(const paths *files, firn_template_input input, firn_er
 done:
     firn_rendered_free(&rendered);
     firn_template_release(program);
+    release(&taken);
     free(source.data);
     free(messages.data);
     free(tools.data);
@@ -73,11 +114,12 @@ done:
 
 int main(int argc, char **argv)
 {
-    paths files = {NULL, NULL, NULL};
+    paths files = {NULL, NULL, NULL, NULL};
     const char *now = NULL;
     bool help = false, no_prompt = false;
     firn_template_input input = firn_template_input_default();
     const tool_option options[] = {
+        {"-m,--model", "FILE", TOOL_TEXT, &files.model, 0, "the template of a checkpoint, with its bos and eos"},
         {"--messages", "FILE", TOOL_TEXT, &files.messages, 0, "the conversation, JSON in OpenAI's form"},
         {"--tools", "FILE", TOOL_TEXT, &files.tools, 0, "the tools that the model may call, JSON"},
         {"--no-generation-prompt", NULL, TOOL_ON, &no_prompt, 0, "leave out what makes the model answer"},
@@ -100,9 +142,9 @@ int main(int argc, char **argv)
         tool_help(&command, stdout);
         return EXIT_SUCCESS;
     }
-    if (status == FIRN_OK && (files.source == NULL || files.messages == NULL))
+    if (status == FIRN_OK && ((files.source == NULL) == (files.model == NULL) || files.messages == NULL))
         status = base_fail(&error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                           "a template and --messages are needed; see template --help");
+                           "a template, either FILE.jinja or -m, and --messages are needed; see template --help");
     if (status == FIRN_OK)
         status = read_clock(now, &clock, &error);
     if (status == FIRN_OK) {

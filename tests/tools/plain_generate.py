@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the built generate as a user would, on the default checkpoint, and sees what it writes, says and returns."""
+"""Runs the built generate on the default checkpoint, continuing raw text, and sees what it writes, says and returns."""
 import argparse
 import json
 import os
@@ -24,9 +24,9 @@ def find_checkpoint():
 
 
 class Generate:
-    def __init__(self, build):
+    def __init__(self, build, *arguments):
         self.program = str(pathlib.Path(build) / "bin" / "generate")
-        self.model = ["-m", find_checkpoint()]
+        self.model = ["-m", find_checkpoint(), *arguments]
 
     def run(self, *arguments, text="", model=None, **options):
         """Exit status, standard output (bytes) and standard error."""
@@ -197,14 +197,15 @@ def test_colour_only_on_a_terminal(generate):
     assert b"\033" not in generate.output("-p", PROMPT, "-n", "4")
 
 
-def main():
-    arguments = argparse.ArgumentParser(description="Tests generate.")
-    arguments.add_argument("--build", required=True, help="folder of a finished build")
-    generate = Generate(arguments.parse_args().build)
+def run_tests(tests, *arguments):
+    """Runs the functions called test_… with a Generate that has these arguments in every run."""
+    parser = argparse.ArgumentParser(description="Tests generate.")
+    parser.add_argument("--build", required=True, help="folder of a finished build")
+    generate = Generate(parser.parse_args().build, *arguments)
     if not os.path.isfile(generate.model[1]):
         print(f"{generate.model[1]} is not there")
         return SKIPPED
-    for name, test in sorted(globals().items()):
+    for name, test in sorted(tests.items()):
         if name.startswith("test_"):
             test(generate)
             print("passed", name)
@@ -212,4 +213,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals(), "--raw"))
