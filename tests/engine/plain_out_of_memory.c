@@ -103,7 +103,8 @@ static bool refuses_cleanly(const call *c, const world *w)
     void *made;
     firn_error error = {0};
     const firn_status status = run(c, w, &made, &error);
-    const bool of_file = status == FIRN_ERROR_SYSTEM && strstr(error.message, w->path) != NULL; /* its map was refused */
+    const bool of_file =
+        status == FIRN_ERROR_SYSTEM && strstr(error.message, w->path) != NULL; /* its map was refused */
     const bool of_memory = status == FIRN_ERROR_MEMORY && strstr(error.message, "no memory") != NULL;
     if ((of_memory || of_file) && made == NULL)
         return true;
