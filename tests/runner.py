@@ -35,7 +35,7 @@ SANITIZER_OPTIONS = {
 # A leak is found when a test's process ends, after Criterion has taken its result.
 SANITIZER_REPORT = re.compile(r"^.*(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|: runtime error: ).*$", re.M)
 # Under sanitizers these would take minutes; what they cover beyond other programs is results, not memory.
-SLOW_WITH_SANITIZERS = re.compile(r"^$")
+SLOW_WITH_SANITIZERS = re.compile(r"^engine_test_(determinism|memory|reference)$")
 
 
 # A CPU without AVX, emulated: an instruction that leaked into baseline code ends the program.
