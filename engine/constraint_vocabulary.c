@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/constraint_vocabulary.h"
+
+#include "base/utf8.h"
+#include "engine/constraint_ir.h"
+
+#include <stdlib.h>
+
+enum { LONGEST_TOKEN = 4096 };
+
+static bool is_plain(base_slice text)
+{
+    size_t n_characters = 0;
+    for (size_t at = 0; at < text.length; n_characters++) {
+        uint32_t character;
+        const size_t bytes = base_utf8_decode(text.data + at, text.length - at, &character);
+        if (bytes == 0 || character < 0x20 || character == '"' || character == '\\')
+            return false;
+        at += bytes;
+    }
+    return n_characters <= ENG_PLAIN_CHARACTERS;
+}
+
+/* A token in sorting order: its first bytes as a number decide most comparisons. */
+typedef struct sorted_token {
+    uint64_t head;
+    int32_t id;
+} sorted_token;
+
+static sorted_token sorted_token_of(const firn_vocabulary *v, int32_t id)
+{
+    const base_slice text = eng_token_bytes(v, id);
+    uint64_t head = 0;
+    for (size_t i = 0; i < 8; i++)
+        head = head << 8 | (i < text.length ? (uint8_t)text.data[i] : 0);
+    return (sorted_token){head, id};
+}
+
+static bool comes_after(const firn_vocabulary *v, sorted_token a, sorted_token b)
+{
+    if (a.head != b.head)
+        return a.head > b.head;
+    const base_slice x = eng_token_bytes(v, a.id), y = eng_token_bytes(v, b.id);
+    const int order = memcmp(x.data, y.data, x.length < y.length ? x.length : y.length);
+    if (order != 0 || x.length != y.length)
+        return order > 0 || (order == 0 && x.length > y.length);
+    return a.id > b.id;
+}
+
+/* Merge sort, which needs no recursion and no state but its arguments; `spare` is as long. */
+static void sort_tokens(const firn_vocabulary *v, sorted_token *tokens, sorted_token *spare, size_t count)
+{
+    for (size_t width = 1; width < count; width *= 2) {
+        for (size_t from = 0; from < count; from += 2 * width) {
+            const size_t middle = from + width < count ? from + width : count;
+            const size_t to = from + 2 * width < count ? from + 2 * width : count;
+            size_t left = from, right = middle;
+            for (size_t i = from; i < to; i++) {
+                const bool take_right = left == middle || (right < to && comes_after(v, tokens[left], tokens[right]));
+                spare[i] = tokens[take_right ? right++ : left++];
+            }
+        }
+        memcpy(tokens, spare, count * sizeof *tokens);
+    }
+}
+
+/* A trie of sorted tokens. `open` holds the nodes on the way to the latest one, `longest` of them. */
+static bool make_trie(firn_vocabulary *v, const sorted_token *tokens, size_t count, uint32_t *open, eng_trie *trie)
+{
+    size_t n_bytes = 0, depth = 0;
+    for (size_t i = 0; i < count; i++)
+        n_bytes += eng_token_bytes(v, tokens[i].id).length;
+    if (n_bytes >= UINT32_MAX)
+        return false;
+    trie->nodes = malloc((n_bytes + 1) * sizeof *trie->nodes);
+    if (trie->nodes == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const base_slice text = eng_token_bytes(v, tokens[i].id);
+        size_t shared = 0;
+        while (shared < depth && shared < text.length && trie->nodes[open[shared]].byte == (uint8_t)text.data[shared])
+            shared++;
+        while (depth > shared)
+            trie->nodes[open[--depth]].after = trie->n_nodes;
+        for (; depth < text.length; depth++) {
+            open[depth] = trie->n_nodes;
+            trie->nodes[trie->n_nodes++] =
+                (eng_trie_node){.token = -1, .depth = (uint16_t)depth, .byte = (uint8_t)text.data[depth]};
+        }
+        eng_trie_node *const last = &trie->nodes[open[depth - 1]];
+        v->same[tokens[i].id] = last->token;
+        last->token = tokens[i].id;
+    }
+    while (depth > 0)
+        trie->nodes[open[--depth]].after = trie->n_nodes;
+    eng_trie_node *const fitted = realloc(trie->nodes, (trie->n_nodes + (size_t)1) * sizeof *fitted);
+    if (fitted != NULL)
+        trie->nodes = fitted;
+    return true;
+}
+
+static bool make_tries(firn_vocabulary *v)
+{
+    sorted_token *const tokens = malloc((v->n_tokens + (size_t)1) * sizeof *tokens);
+    sorted_token *const spare = malloc((v->n_tokens + (size_t)1) * sizeof *spare);
+    uint32_t *const open = malloc((v->longest + 1) * sizeof *open);
+    bool made = tokens != NULL && spare != NULL && open != NULL;
+    for (int plain = 0; plain < 2 && made; plain++) {
+        size_t count = 0;
+        for (uint32_t id = 0; id < v->n_tokens; id++)
+            if (v->kinds[id] == FIRN_TOKEN_TEXT && (v->plain_mask[id / 64] >> id % 64 & 1) == (uint64_t)plain)
+                tokens[count++] = sorted_token_of(v, (int32_t)id);
+        sort_tokens(v, tokens, spare, count);
+        made = make_trie(v, tokens, count, open, plain ? &v->plain : &v->other);
+    }
+    free(tokens);
+    free(spare);
+    free(open);
+    return made;
+}
+
+static firn_status add_token(firn_vocabulary *v, int32_t id, firn_token_callback token, void *argument, size_t *room,
+                             firn_error *error)
+{
+    const char *bytes = NULL;
+    size_t length = 0, at = v->offsets[id];
+    firn_token_kind kind = token(argument, id, &bytes, &length);
+    if (kind != FIRN_TOKEN_TEXT || length == 0) {
+        if (kind == FIRN_TOKEN_ENDS)
+            v->end_mask[id / 64] |= (uint64_t)1 << id % 64;
+        v->kinds[id] = (uint8_t)(kind == FIRN_TOKEN_TEXT ? FIRN_TOKEN_NEVER : kind);
+        v->offsets[id + 1] = at;
+        return FIRN_OK;
+    }
+    if (length > LONGEST_TOKEN)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "token %d has %zu bytes, but the limit is %d", id,
+                         length, LONGEST_TOKEN);
+    if (!eng_grow((void **)&v->bytes, room, at + length, 1))
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the tokens' bytes");
+    memcpy(v->bytes + at, bytes, length);
+    v->kinds[id] = FIRN_TOKEN_TEXT;
+    v->offsets[id + 1] = at + length;
+    if (length > v->longest)
+        v->longest = length;
+    if (is_plain((base_slice){bytes, length}))
+        v->plain_mask[id / 64] |= (uint64_t)1 << id % 64;
+    return FIRN_OK;
+}
+
+firn_status firn_vocabulary_create(uint32_t n_tokens, firn_token_callback token, void *argument, firn_vocabulary **out,
+                                   firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    size_t room = 0;
+    *out = NULL;
+    if (n_tokens > INT32_MAX)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "%u tokens, but there can be %d", n_tokens,
+                         INT32_MAX);
+    firn_vocabulary *v = calloc(1, sizeof *v);
+    if (v == NULL)
+        goto memory;
+    atomic_init(&v->references, 1);
+    v->n_tokens = n_tokens;
+    v->n_words = n_tokens / 64 + (n_tokens % 64 != 0);
+    v->offsets = calloc(n_tokens + (size_t)1, sizeof *v->offsets);
+    v->kinds = calloc(n_tokens + (size_t)1, 1);
+    v->same = malloc((n_tokens + (size_t)1) * sizeof *v->same);
+    v->plain_mask = calloc(v->n_words + (size_t)1, sizeof *v->plain_mask);
+    v->end_mask = calloc(v->n_words + (size_t)1, sizeof *v->end_mask);
+    if (v->offsets == NULL || v->kinds == NULL || v->same == NULL || v->plain_mask == NULL || v->end_mask == NULL)
+        goto memory;
+    for (uint32_t id = 0; id < n_tokens && status == FIRN_OK; id++)
+        status = add_token(v, (int32_t)id, token, argument, &room, error);
+    if (status != FIRN_OK)
+        goto done;
+    if (make_tries(v)) {
+        *out = v;
+        return FIRN_OK;
+    }
+memory:
+    status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a vocabulary of %u tokens", n_tokens);
+done:
+    firn_vocabulary_release(v);
+    return status;
+}
+
+void firn_vocabulary_release(firn_vocabulary *v)
+{
+    if (v == NULL || atomic_fetch_sub(&v->references, 1) != 1)
+        return;
+    free(v->bytes);
+    free(v->offsets);
+    free(v->kinds);
+    free(v->same);
+    free(v->plain.nodes);
+    free(v->other.nodes);
+    free(v->plain_mask);
+    free(v->end_mask);
+    free(v);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tokens' bytes as tries in depth-first order, so that walking one is a run through an array that leaps over the
+ * subtrees that a constraint forbids. Tokens of plain characters (what may stand in a JSON string as it is) have a trie
+ * of their own: where any such characters are allowed, it need not be walked at all.
+ */
+#ifndef FIRN_ENGINE_CONSTRAINT_VOCABULARY_H
+#define FIRN_ENGINE_CONSTRAINT_VOCABULARY_H
+
+#include "base/slice.h"
+#include "engine/constraint.h"
+
+#include <stdatomic.h>
+
+enum { ENG_PLAIN_CHARACTERS = 16 }; /* longest token of the plain trie */
+
+typedef struct eng_trie_node {
+    uint32_t after; /* the first node that is not below this one */
+    int32_t token;  /* that ends here, or -1; others with the same bytes follow in `same` */
+    uint16_t depth; /* bytes before this one */
+    uint8_t byte;
+} eng_trie_node;
+
+typedef struct eng_trie {
+    eng_trie_node *nodes;
+    uint32_t n_nodes;
+} eng_trie;
+
+struct firn_vocabulary {
+    atomic_uint references;
+    uint32_t n_tokens, n_words; /* 64-bit words of a mask */
+    size_t longest;             /* bytes of a token */
+    char *bytes;
+    size_t *offsets;       /* [n_tokens + 1] into `bytes` */
+    uint8_t *kinds;        /* [n_tokens] of firn_token_kind */
+    int32_t *same;         /* [n_tokens] the next token with the same bytes, or -1 */
+    eng_trie plain, other; /* all text tokens are in one of them */
+    uint64_t *plain_mask;  /* [n_words] */
+    uint64_t *end_mask;    /* [n_words] tokens that end the text */
+};
+
+static inline base_slice eng_token_bytes(const firn_vocabulary *vocabulary, int32_t id)
+{
+    return (base_slice){vocabulary->bytes + vocabulary->offsets[id],
+                        vocabulary->offsets[id + 1] - vocabulary->offsets[id]};
+}
+
+#endif
