@@ -102,7 +102,8 @@ def samples_of(run, model, measure, engine, key="value"):
             and s.get(key) is not None]
     if not good:
         return None
-    disturbed = sum(s["others"] > DISTURBED for s in good) * 2 > len(good)
+    timed = key == "value"  # memory is what it is, however busy the machine
+    disturbed = timed and sum(s["others"] > DISTURBED for s in good) * 2 > len(good)
     return interval([s[key] for s in good], disturbed)
 
 
@@ -212,7 +213,9 @@ def report(run):
              f"{run['rounds']} rounds; levels: {machine['levels']}."]
     if run["bandwidth"]:
         lines.append(f"Read bandwidth in this run: {shown(interval(run['bandwidth']), 'GB/s')} GB/s.")
-    lines.append("Versions: " + "; ".join(f"{name} {text}" for name, text in run["engines"].items() if text) + ".")
+    versions = [f"{name} {text}" for name, text in run["engines"].items() if text]
+    if versions:
+        lines.append(f"Versions: {'; '.join(versions)}.")
     others = [s["others"] for s in run["samples"]]
     if others:
         lines.append(f"Other processes took {100 * statistics.median(others):.1f} % of the CPUs in the median run, "

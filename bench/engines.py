@@ -25,8 +25,9 @@ class Settings:
     timeout: float = 900
 
 
-class Firn:
-    name = "firn"
+class Engine:
+    """A folder of programs: `bench` measures rates and takes llama-bench's options, `start` writes text."""
+    name, bench, start, bench_options = "", "", "", ()
 
     def __init__(self, folder):
         self.folder = os.path.abspath(folder)
@@ -35,64 +36,64 @@ class Firn:
         return os.path.join(self.folder, name)
 
     def needs(self):
-        return [self.program("bench"), self.program("generate")]
+        return [self.program(self.bench), self.program(self.start)]
+
+    def depth_options(self, s):
+        return ["-p", "0", "-n", str(s.depth_gen), "-d", str(s.depth)]
+
+    def start_options(self):
+        return []
 
     def command(self, measure, model, s):
+        """Arguments of one run, or None where this engine doesn't take part."""
+        common = ["-m", model, "-t", str(s.threads)]
         if measure == "start":
-            return [self.program("generate"), "-m", model, "-t", str(s.threads), "-n", "1", "--temp", "0",
-                    "--no-display-prompt", PROMPT]
-        return [self.program("bench"), "-m", model, "-t", str(s.threads), "-r", "1", "--no-roofline", "-o", "json",
+            return [self.program(self.start), *common, "-p", PROMPT, "-n", "1", "--temp", "0", "--no-display-prompt",
+                    *self.start_options()]
+        return [self.program(self.bench), *common, "-r", "1", "-o", "json", *self.bench_options,
                 *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
                   "decode": ["-p", "0", "-n", str(s.n_gen)],
-                  "depth": ["-p", "0", "-n", str(s.depth_gen), "-d", str(s.depth)]}[measure]]
+                  "depth": self.depth_options(s)}[measure]]
 
 
-class Llama(Firn):
-    """llama.cpp with everything at start that can be avoided turned off; without `lean`, its defaults."""
-    name = "llama.cpp"
+class Firn(Engine):
+    name, bench, start, bench_options = "firn", "bench", "generate", ("--no-roofline",)
 
-    def __init__(self, folder, lean=True):
-        super().__init__(folder)
-        self.lean = lean
-        self.name = Llama.name if lean else "llama.cpp, its defaults"
 
-    def needs(self):
-        return [self.program("llama-bench"), self.program("llama-completion")]
+class Llama(Engine):
+    """llama.cpp; at start, everything that can be avoided is turned off."""
+    name, bench, start = "llama.cpp", "llama-bench", "llama-completion"
+
+    def start_options(self):
+        return ["-no-cnv", "-fit", "off", "--no-warmup", "-c", "512"]
+
+
+class LlamaDefaults(Llama):
+    """Only how it starts as people run it."""
+    name = "llama.cpp, its defaults"
+
+    def start_options(self):
+        return ["-no-cnv"]
 
     def command(self, measure, model, s):
-        if measure == "start":
-            return [self.program("llama-completion"), "-m", model, "-t", str(s.threads), "-p", PROMPT, "-n", "1",
-                    "--temp", "0", "-no-cnv", "--no-display-prompt",
-                    *(["-fit", "off", "--no-warmup", "-c", "512"] if self.lean else [])]
-        if not self.lean:
-            return None
-        return [self.program("llama-bench"), "-m", model, "-t", str(s.threads), "-r", "1", "-o", "json",
-                *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
-                  "decode": ["-p", "0", "-n", str(s.n_gen)],
-                  "depth": ["-p", "0", "-n", str(s.depth_gen), "-d", str(s.depth)]}[measure]]
+        return super().command(measure, model, s) if measure == "start" else None
 
 
-class Ik(Firn):
+class Ik(Engine):
     """ik_llama.cpp, with its repacking at load (-rtr 1) or without."""
+    bench, start = "llama-bench", "llama-cli"
 
     def __init__(self, folder, repack):
         super().__init__(folder)
         self.repack = repack
         self.name = f"ik_llama.cpp -rtr {int(repack)}"
+        self.bench_options = ("-rtr", str(int(repack)))
 
-    def needs(self):
-        return [self.program("llama-bench"), self.program("llama-cli")]
+    def depth_options(self, s):
+        return ["-p", "0", "-n", "0", "-gp", f"{s.depth},{s.depth_gen}"]
 
-    def command(self, measure, model, s):
-        if measure == "start":
-            return [self.program("llama-cli"), "-m", model, "-t", str(s.threads), "-p", PROMPT, "-n", "1", "--temp",
-                    "0", "--no-display-prompt", "--no-warmup", "-c", "512", "--log-disable",
-                    *(["-rtr"] if self.repack else [])]
-        return [self.program("llama-bench"), "-m", model, "-t", str(s.threads), "-r", "1", "-o", "json", "-rtr",
-                str(int(self.repack)),
-                *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
-                  "decode": ["-p", "0", "-n", str(s.n_gen)],
-                  "depth": ["-p", "0", "-n", "0", "-gp", f"{s.depth},{s.depth_gen}"]}[measure]]
+    def start_options(self):
+        return ["--no-warmup", "-c", "512", "--log-disable", *(["-rtr"] if self.repack else [])]
 
 
 @dataclasses.dataclass

@@ -141,6 +141,9 @@ class Table(unittest.TestCase):
         run = run_of([sample("firn", 400, others=0.5 if i < 3 else 0) for i in range(5)]
                      + [sample("llama.cpp", 80)] * 5)
         self.assertEqual(comparison.rival_rows(run, MODEL)[0][4], "≥ 2: no verdict: disturbed")
+        run = run_of([sample("firn", 0.03, "start", others=0.9, peak_bytes=200_000_000)] * 5)
+        goals = [goal for _, _, goal in comparison.limit_rows(run, MODEL)]
+        self.assertEqual(goals, ["≤ 40 ms: no verdict: disturbed", "≤ 1.1: missed"])
 
     def test_failures_are_told_and_leave_the_rest(self):
         run = run_of([sample("firn", 200)] * 5 + [sample("llama.cpp", None, error="status -11: x")] * 5)
