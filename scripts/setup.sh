@@ -74,9 +74,10 @@ missing() {
     done
 }
 
-# OpenBLAS serves the engine's dense float work on adapters.
+# OpenBLAS serves the engine's dense float work on adapters, libedit the line editing of generate -i.
 needs_to_build='gcc=command:cc libc6-dev=header:stdio.h cmake=command:cmake ninja-build=command:ninja
-    libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h'
+    libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h
+    libedit-dev=header:histedit.h'
 needs_to_fetch='ca-certificates=command:update-ca-certificates python3-pip=pip'
 
 # install_missing NEED…

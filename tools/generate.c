@@ -10,6 +10,7 @@
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_chat.h"
+#include "tools/common_interactive.h"
 #include "tools/common_json.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
@@ -32,7 +33,7 @@ enum {
 typedef struct settings {
     const char *model, *positional, *prompt, *file, *ids, *cpu_level;
     uint32_t n_threads, n_ctx, n_batch, n_logprobs;
-    bool json, display_prompt, show_prompt, raw, escapes, check_tensors, help, version;
+    bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
     tool_chat_options chat;
     firn_generation_parameters parameters;
 } settings;
@@ -216,7 +217,7 @@ static firn_status take_prompt(run *r, firn_error *error)
         return tool_read_ids(s->ids, &r->ids, &r->n_ids, error);
     if (s->prompt != NULL || s->positional != NULL)
         return tool_copy(s->prompt != NULL ? s->prompt : s->positional, s->escapes, &r->prompt, error);
-    if (s->file == NULL && s->chat.messages != NULL)
+    if (s->file == NULL && (s->chat.messages != NULL || s->interactive))
         return FIRN_OK;
     if (s->file == NULL && tool_is_terminal(stdin))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
@@ -228,32 +229,30 @@ static firn_status take_prompt(run *r, firn_error *error)
     return status;
 }
 
-/* Makes the prompt the last message of the conversation and replaces it by what the template makes of all. */
-static firn_status render_prompt(run *r, firn_error *error)
+/* Opens the conversation, if the prompt is to be one, and makes the prompt its last message. */
+static firn_status begin_chat(run *r, firn_error *error)
 {
+    const settings *const s = r->settings;
     tool_conversation *const all = &r->chat.conversation;
     const base_slice text = {r->prompt.data, r->prompt.length};
-    if (text.data != NULL) {
-        const firn_status status = tool_conversation_insert(all, all->count, TOOL_USER, text, error);
-        if (status != FIRN_OK)
-            return status;
-    }
-    free(r->prompt.data);
-    r->prompt = (tool_text){NULL, 0};
-    return tool_chat_prompt(&r->chat, &r->prompt, &r->ids, &r->n_ids, error);
+    const firn_status status = s->raw || s->ids != NULL ? FIRN_OK : tool_chat_open(&r->chat, r->model, &s->chat, error);
+    if (status != FIRN_OK || r->chat.program == NULL || text.data == NULL)
+        return status;
+    return tool_conversation_insert(all, all->count, TOOL_USER, text, error);
 }
 
 /* Turns the prompt into ids that the model and the context can take. */
 static firn_status prepare_ids(run *r, firn_error *error)
 {
     firn_status status = FIRN_OK;
-    if (!r->settings->raw && r->settings->ids == NULL)
-        status = tool_chat_open(&r->chat, r->model, &r->settings->chat, error);
-    if (status == FIRN_OK && r->chat.program != NULL)
-        status = render_prompt(r, error);
-    else if (status == FIRN_OK && r->prompt.data != NULL)
+    if (r->chat.program != NULL) {
+        free(r->prompt.data);
+        r->prompt = (tool_text){NULL, 0};
+        status = tool_chat_prompt(&r->chat, &r->prompt, &r->ids, &r->n_ids, error);
+    } else if (r->prompt.data != NULL) {
         status = firn_tokenize(r->model, r->prompt.data, r->prompt.length, FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL,
                                &r->ids, &r->n_ids, error);
+    }
     if (status == FIRN_OK)
         status = tool_check_ids(r->ids, r->n_ids, r->n_vocab, error);
     if (status != FIRN_OK)
@@ -289,7 +288,9 @@ static firn_status open_everything(run *r, const char *path, firn_error *error)
     const firn_model_info info = firn_model_describe(r->model);
     r->n_vocab = info.n_vocab;
     r->n_ctx = s->n_ctx != 0 ? s->n_ctx : info.n_ctx_train;
-    status = prepare_ids(r, error);
+    status = begin_chat(r, error);
+    if (status == FIRN_OK && !s->interactive)
+        status = prepare_ids(r, error);
     if (status == FIRN_OK)
         status = firn_session_create(r->model, &session_options, &r->session, error);
     if (status == FIRN_OK)
@@ -381,9 +382,19 @@ static bool wants_prompt(const run *r)
     return !s->json && s->display_prompt && (r->chat.program == NULL || s->show_prompt);
 }
 
+static firn_status interact(run *r, firn_error *error)
+{
+    if (r->chat.program == NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "the checkpoint has no chat template, which -i needs; name one with --chat-template");
+    return tool_interact(&r->chat, r->session, &r->settings->parameters, error);
+}
+
 static firn_status run_all(run *r, const char *path, firn_error *error)
 {
     firn_status status = open_everything(r, path, error);
+    if (status == FIRN_OK && r->settings->interactive)
+        return interact(r, error);
     if (status == FIRN_OK && wants_prompt(r))
         status = show_prompt(r, error);
     if (status != FIRN_OK)
@@ -428,6 +439,8 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"--json", NULL, TOOL_ON, &s->json, 0, "one JSON object at the end instead of text"},
         {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,
          "with --json: log-probabilities, and N alternatives"},
+        {"-i,--interactive,-cnv,--conversation", NULL, TOOL_ON, &s->interactive, 0,
+         "talk in the terminal; /help there"},
         {"--raw,-no-cnv,--no-conversation", NULL, TOOL_ON, &s->raw, 0,
          "continue the prompt as it is; default: answer it, where it is text and there is a chat template"},
         {"-sys,--system-prompt", "TEXT", TOOL_TEXT, &s->chat.system, 0, "the system message, taken as it is"},
@@ -455,9 +468,11 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         tool_help(&command, stdout);
     if (s->n_logprobs != NO_LOGPROBS && !s->json)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--logprobs needs --json");
-    if ((s->raw || s->ids != NULL) && tool_chat_asked(&s->chat))
+    if ((s->raw || s->ids != NULL) && (s->interactive || tool_chat_asked(&s->chat)))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "--raw and --ids take no system message, conversation or chat template");
+                         "--raw and --ids take no -i, system message, conversation or chat template");
+    if (s->interactive && s->json)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i writes no JSON; /save in it does");
     if (s->parameters.seed == FIRN_SEED_DRAW)
         return tool_draw_seed(&s->parameters.seed, error);
     return FIRN_OK;
@@ -486,9 +501,9 @@ int main(int argc, char **argv)
         r.tokens.n_top = r.logprobs ? s.n_logprobs : 0;
         status = run_all(&r, s.model, &error);
     }
-    if (status == FIRN_OK)
+    if (status == FIRN_OK && !s.interactive)
         print_summary(&r);
-    else
+    if (status != FIRN_OK)
         fprintf(stderr, "generate: error: %s\n", error.message);
     tool_chat_close(&r.chat);
     firn_sampler_release(r.sampler);

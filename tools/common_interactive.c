@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common_interactive.h"
+
+#include "tools/common_system.h"
+#include "tools/common_terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLICE = 256 }; /* prompt tokens between two looks at interruption */
+
+typedef struct turn_stats {
+    size_t n_prompt, n_reused, n_generated;
+    double prompt_seconds, answer_seconds;
+} turn_stats;
+
+typedef struct talk {
+    tool_chat *chat;
+    firn_session *session;
+    firn_generation_parameters parameters;
+    int32_t *ids; /* [n_ids] of the session's timeline */
+    size_t n_ids; /* as firn_session_length */
+    char *answer; /* [answer_length] of the last turn; capacity is enough for a full context */
+    size_t answer_length, answer_capacity;
+    uint64_t n_retries; /* of the last message: each has noise of its own */
+    bool output_is_terminal, ended;
+    turn_stats stats;
+} talk;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static void handle_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reading a line ends */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = SIG_DFL;
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- an answer ---- */
+
+/* Writes whole characters; a terminal gets none that would steer it. */
+static void show(talk *t, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)bytes[i];
+        if (!t->output_is_terminal || (c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t')
+            putchar(c);
+    }
+    if (fflush(stdout) != 0)
+        t->ended = true; /* the reader went away */
+}
+
+/* Makes the session's timeline `ids`, computing only what it doesn't have. */
+static firn_status take_prompt(talk *t, const int32_t *ids, size_t n_ids, firn_error *error)
+{
+    const uint32_t n_ctx = firn_session_context(t->session);
+    if (n_ids >= n_ctx)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "the conversation has %zu tokens and the context holds %u; /undo or /clear, or start again "
+                         "with a larger -c",
+                         n_ids, n_ctx);
+    size_t common = 0;
+    while (common < t->n_ids && common < n_ids - 1 && t->ids[common] == ids[common])
+        common++; /* the last one is computed again for its logits */
+    firn_session_rewind(t->session, common);
+    t->n_ids = common;
+    t->stats = (turn_stats){.n_prompt = n_ids, .n_reused = common};
+    firn_status status = FIRN_OK;
+    const double start = tool_seconds();
+    while (status == FIRN_OK && t->n_ids < n_ids && !interrupted) {
+        const size_t count = n_ids - t->n_ids < SLICE ? n_ids - t->n_ids : SLICE;
+        status = firn_session_append(t->session, ids + t->n_ids, count, FIRN_LOGITS_LAST, NULL, NULL, error);
+        if (status == FIRN_OK) {
+            memcpy(t->ids + t->n_ids, ids + t->n_ids, count * sizeof *ids);
+            t->n_ids += count;
+        }
+    }
+    t->stats.prompt_seconds = tool_seconds() - start;
+    return status;
+}
+
+/* Adds a token's bytes to the answer and shows the characters that are whole by now. */
+static firn_status add_text(talk *t, int32_t id, size_t *n_shown, firn_error *error)
+{
+    const size_t longest = firn_token_longest(t->chat->model);
+    if (t->answer_capacity - t->answer_length < longest) {
+        char *const grown = realloc(t->answer, 2 * t->answer_capacity + longest);
+        if (grown == NULL)
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for an answer of %zu bytes",
+                             t->answer_length);
+        t->answer = grown;
+        t->answer_capacity = 2 * t->answer_capacity + longest;
+    }
+    t->answer_length += firn_token_bytes(t->chat->model, id, false, t->answer + t->answer_length, longest);
+    const size_t whole = tool_whole_characters(t->answer, t->answer_length);
+    show(t, t->answer + *n_shown, whole - *n_shown);
+    *n_shown = whole;
+    return FIRN_OK;
+}
+
+static firn_status generate(talk *t, firn_sampler *sampler, firn_error *error)
+{
+    const firn_generation_parameters *const p = &t->parameters;
+    firn_status status = FIRN_OK;
+    size_t n_shown = 0;
+    while (status == FIRN_OK && !interrupted && !t->ended && t->n_ids < firn_session_context(t->session) &&
+           (p->n_predict < 0 || t->stats.n_generated < (size_t)p->n_predict)) {
+        const int32_t id = firn_sampler_pick(sampler, firn_session_logits(t->session), t->n_retries, t->n_ids);
+        if (id < 0)
+            return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no token may follow token %zu", t->n_ids);
+        t->stats.n_generated++;
+        if (firn_token_ends_text(t->chat->model, id) && !p->ignore_eos)
+            break;
+        status = add_text(t, id, &n_shown, error);
+        if (status == FIRN_OK)
+            status = firn_session_append(t->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+        if (status == FIRN_OK)
+            t->ids[t->n_ids++] = id;
+    }
+    show(t, t->answer + n_shown, t->answer_length - n_shown);
+    return status;
+}
+
+static firn_status answer_prompt(talk *t, firn_error *error)
+{
+    int32_t *ids = NULL;
+    size_t n_ids = 0;
+    firn_sampler *sampler = NULL;
+    t->answer_length = 0;
+    firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
+    if (status == FIRN_OK && n_ids == 0)
+        status = base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the chat template made an empty text");
+    if (status == FIRN_OK)
+        status = firn_sampler_create(&t->parameters, firn_model_describe(t->chat->model).n_vocab, &sampler, error);
+    if (status == FIRN_OK)
+        status = take_prompt(t, ids, n_ids, error);
+    const double start = tool_seconds();
+    if (status == FIRN_OK)
+        status = generate(t, sampler, error);
+    t->stats.answer_seconds = tool_seconds() - start;
+    firn_sampler_release(sampler);
+    free(ids);
+    return status;
+}
+
+static void say_error(const firn_error *error)
+{
+    fprintf(stderr, "error: %s\n", error->message);
+}
+
+/* Answers the last message. One to which nothing came is taken back. */
+static void answer(talk *t)
+{
+    firn_error error = {0};
+    tool_conversation *const all = &t->chat->conversation;
+    interrupted = 0;
+    firn_status status = answer_prompt(t, &error);
+    if (t->answer_length > 0 || status == FIRN_OK)
+        show(t, "\n", 1);
+    if (interrupted)
+        fputs("(interrupted)\n", stderr);
+    if (status == FIRN_OK && (t->answer_length > 0 || !interrupted))
+        status = tool_conversation_insert(all, all->count, TOOL_ASSISTANT, (base_slice){t->answer, t->answer_length},
+                                          &error);
+    else
+        tool_conversation_cut(all, tool_conversation_last_user(all));
+    if (status != FIRN_OK)
+        say_error(&error);
+    interrupted = 0;
+}
+
+static void say_to_model(talk *t, base_slice text)
+{
+    firn_error error = {0};
+    tool_conversation *const all = &t->chat->conversation;
+    t->n_retries = 0;
+    if (tool_conversation_insert(all, all->count, TOOL_USER, text, &error) == FIRN_OK)
+        answer(t);
+    else
+        say_error(&error);
+}
+
+/* ---- commands: each gets the text after its name, "" where there is none ---- */
+
+static firn_status draw_seed(talk *t, firn_error *error)
+{
+    return t->parameters.seed == FIRN_SEED_DRAW ? tool_draw_seed(&t->parameters.seed, error) : FIRN_OK;
+}
+
+static firn_status set_command(talk *t, const char *argument, firn_error *error)
+{
+    char name[64];
+    const size_t length = strcspn(argument, " =");
+    if (length == 0 || length >= sizeof name || argument[length] == '\0')
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "/set wants a name and a value, as in /set temperature 0.2; /params lists them");
+    memcpy(name, argument, length);
+    name[length] = '\0';
+    const char *const value = argument + length + strspn(argument + length, " =");
+    const firn_status status = firn_parameter_set(&t->parameters, name, value, error);
+    return status == FIRN_OK ? draw_seed(t, error) : status;
+}
+
+static firn_status params_command(talk *t, const char *argument, firn_error *error)
+{
+    (void)argument;
+    (void)error;
+    for (size_t i = 0; i < firn_parameter_count(); i++) {
+        char value[FIRN_PARAMETER_TEXT];
+        firn_parameter_print(&t->parameters, firn_parameter_at(i), value);
+        fprintf(stderr, "%-18s %-10s %s\n", firn_parameter_at(i)->name, value, firn_parameter_at(i)->help);
+    }
+    return FIRN_OK;
+}
+
+static firn_status seed_command(talk *t, const char *argument, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    if (*argument != '\0')
+        status = firn_parameter_set(&t->parameters, "seed", argument, error);
+    if (status == FIRN_OK)
+        status = draw_seed(t, error);
+    if (status == FIRN_OK)
+        fprintf(stderr, "seed %llu\n", (unsigned long long)t->parameters.seed);
+    return status;
+}
+
+static firn_status system_command(talk *t, const char *argument, firn_error *error)
+{
+    return tool_chat_set_system(t->chat, base_slice_from(argument), error);
+}
+
+static firn_status retry_command(talk *t, const char *argument, firn_error *error)
+{
+    tool_conversation *const all = &t->chat->conversation;
+    const size_t last = tool_conversation_last_user(all);
+    (void)argument;
+    if (last == all->count)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "there is no message to answer again");
+    tool_conversation_cut(all, last + 1);
+    t->n_retries++;
+    answer(t);
+    return FIRN_OK;
+}
+
+static firn_status undo_command(talk *t, const char *argument, firn_error *error)
+{
+    tool_conversation *const all = &t->chat->conversation;
+    const size_t last = tool_conversation_last_user(all);
+    (void)argument;
+    if (last == all->count)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "there is no message to take back");
+    tool_conversation_cut(all, last);
+    t->n_retries = 0;
+    return FIRN_OK;
+}
+
+static firn_status clear_command(talk *t, const char *argument, firn_error *error)
+{
+    tool_conversation *const all = &t->chat->conversation;
+    (void)argument;
+    (void)error;
+    tool_conversation_cut(all, all->count > 0 && all->messages[0].role == TOOL_SYSTEM);
+    return FIRN_OK;
+}
+
+static firn_status save_command(talk *t, const char *argument, firn_error *error)
+{
+    tool_text text = {NULL, 0};
+    if (*argument == '\0')
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "/save wants the name of a file");
+    firn_status status = tool_conversation_json(&t->chat->conversation, true, &text, error);
+    if (status != FIRN_OK)
+        return status;
+    FILE *const file = fopen(argument, "wb");
+    const bool written =
+        file != NULL && fwrite(text.data, 1, text.length, file) == text.length && fputc('\n', file) == '\n';
+    if ((file != NULL && fclose(file) != 0) || !written)
+        status = base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "%.200s: %s", argument, strerror(errno));
+    free(text.data);
+    return status;
+}
+
+static firn_status load_command(talk *t, const char *argument, firn_error *error)
+{
+    if (*argument == '\0')
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "/load wants the name of a file");
+    const firn_status status = tool_conversation_read(&t->chat->conversation, argument, error);
+    if (status == FIRN_OK)
+        fprintf(stderr, "%zu messages\n", t->chat->conversation.count);
+    return status;
+}
+
+static void print_rate(const char *what, size_t count, double seconds)
+{
+    fprintf(stderr, "%s%zu tokens", what, count);
+    if (count > 0 && seconds > 0)
+        fprintf(stderr, ", %.1f tokens/s", (double)count / seconds);
+    fputc('\n', stderr);
+}
+
+static firn_status stats_command(talk *t, const char *argument, firn_error *error)
+{
+    const turn_stats *const s = &t->stats;
+    (void)argument;
+    (void)error;
+    fprintf(stderr, "last prompt: %zu tokens, %zu of them from the turns before\n", s->n_prompt, s->n_reused);
+    print_rate("computed:    ", s->n_prompt - s->n_reused, s->prompt_seconds);
+    print_rate("generated:   ", s->n_generated, s->answer_seconds);
+    fprintf(stderr, "context:     %zu of %u tokens, %zu messages\n", t->n_ids, firn_session_context(t->session),
+            t->chat->conversation.count);
+    fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
+    fprintf(stderr, "seed:        %llu\n", (unsigned long long)t->parameters.seed);
+    return FIRN_OK;
+}
+
+static firn_status quit_command(talk *t, const char *argument, firn_error *error)
+{
+    (void)argument;
+    (void)error;
+    t->ended = true;
+    return FIRN_OK;
+}
+
+static firn_status help_command(talk *t, const char *argument, firn_error *error);
+
+static const struct {
+    const char *name, *argument, *help;
+    firn_status (*run)(talk *, const char *, firn_error *);
+} commands[] = {
+    {"/set", "NAME VALUE", "set a generation parameter, as in /set temperature 0.2", set_command},
+    {"/params", "", "all generation parameters", params_command},
+    {"/seed", "[N]", "show the seed or set it; -1: draw one", seed_command},
+    {"/system", "[TEXT]", "set the system message; without TEXT: none", system_command},
+    {"/retry", "", "another answer to the last message", retry_command},
+    {"/undo", "", "take back the last message and its answer", undo_command},
+    {"/clear", "", "begin again; the system message stays", clear_command},
+    {"/save", "FILE", "write the conversation as JSON in OpenAI's form", save_command},
+    {"/load", "FILE", "go on with a conversation from such a file", load_command},
+    {"/stats", "", "tokens, rates and memory", stats_command},
+    {"/help", "", "this text", help_command},
+    {"/quit", "", "end; so does Ctrl-D", quit_command},
+};
+
+static firn_status help_command(talk *t, const char *argument, firn_error *error)
+{
+    (void)t;
+    (void)argument;
+    (void)error;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(stderr, "%-8s %-11s %s\n", commands[i].name, commands[i].argument, commands[i].help);
+    fputs("Ctrl-C stops an answer. A line that ends in \\ goes on in the next. A message that begins with / is written "
+          "with two.\n",
+          stderr);
+    return FIRN_OK;
+}
+
+static void run_command(talk *t, const char *line)
+{
+    firn_error error = {0};
+    const size_t length = strcspn(line, " \n");
+    const char *const argument = line + length + strspn(line + length, " \n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strlen(commands[i].name) == length && memcmp(commands[i].name, line, length) == 0) {
+            if (commands[i].run(t, argument, &error) != FIRN_OK)
+                say_error(&error);
+            return;
+        }
+    }
+    fprintf(stderr, "error: there is no command '%.*s'; /help lists them, and // begins a message with /\n",
+            length < 40 ? (int)length : 40, line);
+}
+
+/* ---- the conversation ---- */
+
+static void take_message(talk *t, tool_text message)
+{
+    while (message.length > 0 && strchr(" \t\n", message.data[message.length - 1]) != NULL)
+        message.data[--message.length] = '\0';
+    if (message.length == 0)
+        return;
+    if (message.data[0] == '/' && message.data[1] != '/')
+        run_command(t, message.data);
+    else
+        say_to_model(t,
+                     (base_slice){message.data + (message.data[0] == '/'), message.length - (message.data[0] == '/')});
+}
+
+static void greet(const talk *t)
+{
+    if (t->output_is_terminal)
+        fprintf(stderr, "%.100s: /help lists commands, Ctrl-C stops an answer, Ctrl-D ends.\n",
+                firn_model_describe(t->chat->model).name);
+}
+
+firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
+                          firn_error *error)
+{
+    talk t = {
+        .chat = chat, .session = session, .parameters = *parameters, .output_is_terminal = tool_is_terminal(stdout)};
+    tool_terminal *terminal = NULL;
+    const tool_conversation *const all = &chat->conversation;
+    firn_status status = tool_terminal_open(&terminal, error);
+    t.ids = calloc(firn_session_context(session), sizeof *t.ids);
+    if (status == FIRN_OK && t.ids == NULL)
+        status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u token ids",
+                           firn_session_context(session));
+    if (status != FIRN_OK)
+        goto done;
+    handle_signals();
+    greet(&t);
+    if (all->count > 0 && all->messages[all->count - 1].role == TOOL_USER)
+        answer(&t);
+    while (!t.ended) {
+        tool_text message;
+        const tool_typed typed = tool_terminal_read(terminal, &message);
+        if (typed == TOOL_TYPED_END)
+            break;
+        if (typed == TOOL_TYPED_MESSAGE)
+            take_message(&t, message);
+        else
+            fputs("(Ctrl-D or /quit ends)\n", stderr);
+    }
+done:
+    tool_terminal_close(terminal);
+    free(t.ids);
+    free(t.answer);
+    return status;
+}

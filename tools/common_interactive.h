@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A conversation in the terminal: reads messages and commands ("/help"), streams answers to standard output, and says
+ * everything else on standard error. Ctrl-C ends an answer, not the program. The session keeps what a turn has in
+ * common with the one before, so that a turn costs its new tokens only.
+ */
+#ifndef FIRN_TOOLS_COMMON_INTERACTIVE_H
+#define FIRN_TOOLS_COMMON_INTERACTIVE_H
+
+#include "tools/common_chat.h"
+
+/*
+ * Talks until the user ends it. `session` is of the chat's model and empty. The conversation's last message is answered
+ * first if it is the user's. Takes over SIGINT and SIGTERM.
+ */
+firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
+                          firn_error *error);
+
+#endif
