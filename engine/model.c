@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "engine/angles.h"
+#include "engine/vocabulary.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,33 +12,9 @@
 
 static firn_status make_tokenizer(firn_model *model, firn_error *error)
 {
-    const mod_vocabulary *const v = mod_checkpoint_vocabulary(model->checkpoint);
-    tok_config config = {
-        .pre = v->pre,
-        .tokens = v->tokens,
-        .scores = v->scores,
-        .types = v->types,
-        .n_tokens = v->n_tokens,
-        .merges = v->merges,
-        .n_merges = v->n_merges,
-        .bos = v->bos,
-        .eos = v->eos,
-        .eot = v->eot,
-        .unknown = v->unknown,
-        .padding = v->padding,
-        .add_bos = v->add_bos,
-        .add_eos = v->add_eos,
-        .add_space_prefix = v->add_space_prefix,
-    };
-    if (base_slice_is(v->model, "gpt2"))
-        config.kind = TOK_BYTE_BPE;
-    else if (base_slice_is(v->model, "llama"))
-        config.kind = TOK_SENTENCE_BPE;
-    else
-        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
-                         "tokenizer.ggml.model '%.*s' is not supported; known: gpt2, llama", (int)v->model.length,
-                         v->model.data);
-    return tok_create(&config, &model->tokenizer, error);
+    tok_config config;
+    const firn_status status = eng_tokenizer_config(mod_checkpoint_vocabulary(model->checkpoint), &config, error);
+    return status == FIRN_OK ? tok_create(&config, &model->tokenizer, error) : status;
 }
 
 /* ---- matrices: in place, or packed into the arena ---- */

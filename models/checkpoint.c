@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { TENSOR_NAME_BYTES = 64 };
 
@@ -213,8 +214,24 @@ firn_status mod_checkpoint_open(const char *path, const mod_open_options *option
     return open_parts(path, true, options, out, error);
 }
 
+static firn_status open_folder(const char *path, mod_checkpoint **out, firn_error *error)
+{
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "%s: no memory to open it", base_path_shown(path));
+    const firn_status status = mod_hf_vocabulary_read(path, &(*out)->vocabulary, error);
+    if (status != FIRN_OK) {
+        mod_checkpoint_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 firn_status mod_checkpoint_open_vocabulary(const char *path, mod_checkpoint **out, firn_error *error)
 {
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return open_folder(path, out, error);
     return open_parts(path, false, NULL, out, error);
 }
 

@@ -6,6 +6,8 @@
 #ifndef FIRN_MODELS_CHECKPOINT_H
 #define FIRN_MODELS_CHECKPOINT_H
 
+#include "base/arena.h"
+#include "base/file_map.h"
 #include "base/slice.h"
 #include "base/status.h"
 #include "kernels/types.h"
@@ -96,6 +98,15 @@ typedef struct mod_hyperparameters {
     uint64_t tensor_bytes; /* of all tensors in the file */
 } mod_hyperparameters;
 
+/* How an added token is found in a text; the numbers are the tokenizer's. */
+enum {
+    MOD_ADDED_CONTROL = 1,
+    MOD_ADDED_LEFT_SPACE = 2,
+    MOD_ADDED_RIGHT_SPACE = 4,
+    MOD_ADDED_SINGLE_WORD = 8,
+    MOD_ADDED_NORMALISED = 16
+};
+
 /* The vocabulary as plain arrays, for the tokenizer. */
 typedef struct mod_vocabulary {
     base_slice model, pre;    /* tokenizer.ggml.model and .pre; empty where absent */
@@ -106,7 +117,26 @@ typedef struct mod_vocabulary {
     uint32_t n_tokens, n_merges;
     int32_t bos, eos, eot, unknown, padding; /* -1 where absent and not implied by the model; below n_tokens */
     bool add_bos, add_eos, add_space_prefix; /* with the defaults that the tokenizer's model implies */
+    bool remove_extra_spaces;                /* of SentencePiece; as the next */
+    base_slice replacements;                 /* tokenizer.ggml.precompiled_charsmap; empty where absent */
     base_slice chat_template;                /* empty where absent */
+    /*
+     * A Hugging Face folder: `model` is "BPE", "Unigram" or "WordPiece", and the steps around it are the JSON values of
+     * its tokenizer.json (empty where absent).
+     */
+    bool described;
+    base_slice normaliser, pretokeniser, decoder;
+    bool byte_fallback, fuse_unknown, ignore_merges;
+    base_slice continuing_prefix;   /* WordPiece */
+    uint32_t longest_word;          /* WordPiece: characters */
+    const base_slice *merge_rights; /* [n_merges] or NULL; with it, `merges` has the left sides */
+    const int32_t *added_ids;       /* [n_added] or NULL */
+    const uint32_t *added_flags;    /* [n_added] of MOD_ADDED_ */
+    uint32_t n_added;
+    const int32_t *before, *after; /* [n_before], [n_after]: put around a text */
+    uint32_t n_before, n_after;
+    base_arena arena;  /* what isn't in the file as it is used */
+    base_file_map map; /* of a folder's tokenizer.json */
 } mod_vocabulary;
 
 typedef struct mod_checkpoint mod_checkpoint;
@@ -122,7 +152,11 @@ typedef struct mod_open_options {
 firn_status mod_checkpoint_open(const char *path, const mod_open_options *options, mod_checkpoint **out,
                                 firn_error *error);
 
-/* As above for a GGUF file that need only hold a vocabulary: no hyperparameters, no tensors are asked for. */
+/*
+ * As above for a GGUF file that need only hold a vocabulary: no hyperparameters, no tensors are asked for. Or for a
+ * folder as Hugging Face has them: tokenizer.json, and beside it tokenizer_config.json, special_tokens_map.json and
+ * chat_template.jinja where they are there.
+ */
 firn_status mod_checkpoint_open_vocabulary(const char *path, mod_checkpoint **out, firn_error *error);
 void mod_checkpoint_close(mod_checkpoint *checkpoint); /* NULL is allowed */
 

@@ -19,7 +19,7 @@ static const char *const end_of_turn_texts[] = {
 enum { N_END_OF_TURN_TEXTS = sizeof end_of_turn_texts / sizeof end_of_turn_texts[0] };
 
 /* Control tokens are looked at first, which spares reading the text of all others. */
-static int32_t find_end_of_turn(const mod_vocabulary *v, bool control_only)
+static int32_t find_turn_text(const mod_vocabulary *v, bool control_only)
 {
     base_slice wanted[N_END_OF_TURN_TEXTS];
     for (size_t w = 0; w < N_END_OF_TURN_TEXTS; w++)
@@ -41,11 +41,18 @@ static int32_t find_end_of_turn(const mod_vocabulary *v, bool control_only)
     return best;
 }
 
+int32_t mod_find_end_of_turn(const mod_vocabulary *vocabulary)
+{
+    const int32_t id = find_turn_text(vocabulary, true);
+    return id >= 0 ? id : find_turn_text(vocabulary, false);
+}
+
 /* A copy of an array of 4-byte numbers that has to have one for each token; *copy stays NULL where there is none. */
-static firn_status copy_numbers(const mod_gguf *file, const char *key, mod_gguf_type type, uint32_t n_tokens,
+static firn_status copy_numbers(const mod_gguf *file, const char *key, mod_gguf_type type, mod_vocabulary *vocabulary,
                                 void **copy, firn_error *error)
 {
     const mod_gguf_value *value = NULL;
+    const uint32_t n_tokens = vocabulary->n_tokens;
     const firn_status status = mod_gguf_array(file, key, MOD_OPTIONAL, type, &value, error);
     if (status != FIRN_OK || value == NULL)
         return status;
@@ -54,7 +61,7 @@ static firn_status copy_numbers(const mod_gguf *file, const char *key, mod_gguf_
                          "%s: key '%s' has %" PRIu64 " elements; it needs one for each of the %" PRIu32 " tokens",
                          file->path, key, value->count, n_tokens);
     size_t bytes;
-    if (!base_multiply_size(n_tokens, 4, &bytes) || (*copy = malloc(bytes)) == NULL)
+    if (!base_multiply_size(n_tokens, 4, &bytes) || (*copy = base_arena_allocate(&vocabulary->arena, bytes)) == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "%s: no memory for the %" PRIu32 " elements of '%s'",
                          file->path, n_tokens, key);
     memcpy(*copy, value->data, bytes);
@@ -81,10 +88,10 @@ static firn_status read_arrays(const mod_gguf *file, mod_vocabulary *out, firn_e
         out->merges = merges->strings;
         out->n_merges = (uint32_t)merges->count;
     }
-    status = copy_numbers(file, "tokenizer.ggml.scores", MOD_GGUF_FLOAT32, out->n_tokens, &scores, error);
+    status = copy_numbers(file, "tokenizer.ggml.scores", MOD_GGUF_FLOAT32, out, &scores, error);
     out->scores = scores;
     if (status == FIRN_OK)
-        status = copy_numbers(file, "tokenizer.ggml.token_type", MOD_GGUF_INT32, out->n_tokens, &types, error);
+        status = copy_numbers(file, "tokenizer.ggml.token_type", MOD_GGUF_INT32, out, &types, error);
     out->types = types;
     return status;
 }
@@ -109,21 +116,23 @@ static firn_status read_ids(const mod_gguf *file, bool sentence, mod_vocabulary 
         *ids[i].id = (int32_t)id;
     }
     if (out->eot < 0)
-        out->eot = find_end_of_turn(out, true);
-    if (out->eot < 0)
-        out->eot = find_end_of_turn(out, false);
+        out->eot = mod_find_end_of_turn(out);
     return FIRN_OK;
 }
 
 static firn_status read_rules(const mod_gguf *file, bool sentence, mod_vocabulary *out, firn_error *error)
 {
-    out->add_bos = out->add_space_prefix = sentence;
+    const bool unigram = base_slice_is(out->model, "t5"), wordpiece = base_slice_is(out->model, "bert");
+    out->add_bos = sentence || wordpiece;
+    out->add_eos = unigram || wordpiece;
+    out->add_space_prefix = sentence || unigram;
     for (size_t i = 0; !sentence && i < sizeof pre_with_bos / sizeof pre_with_bos[0]; i++)
         out->add_bos = out->add_bos || base_slice_is(out->pre, pre_with_bos[i]);
     const struct {
         const char *key;
         bool *value;
-    } rules[] = {{"tokenizer.ggml.add_bos_token", &out->add_bos},
+    } rules[] = {{"tokenizer.ggml.remove_extra_whitespaces", &out->remove_extra_spaces},
+                 {"tokenizer.ggml.add_bos_token", &out->add_bos},
                  {"tokenizer.ggml.add_eos_token", &out->add_eos},
                  {"tokenizer.ggml.add_space_prefix", &out->add_space_prefix}};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -131,12 +140,21 @@ static firn_status read_rules(const mod_gguf *file, bool sentence, mod_vocabular
         if (status != FIRN_OK)
             return status;
     }
-    return mod_gguf_text(file, "tokenizer.chat_template", MOD_OPTIONAL, &out->chat_template, error);
+    /* an array of signed or of unsigned bytes */
+    const mod_gguf_value *map = NULL;
+    firn_status status =
+        mod_gguf_array(file, "tokenizer.ggml.precompiled_charsmap", MOD_OPTIONAL, MOD_GGUF_UINT8, &map, NULL);
+    if (status != FIRN_OK)
+        status = mod_gguf_array(file, "tokenizer.ggml.precompiled_charsmap", MOD_OPTIONAL, MOD_GGUF_INT8, &map, error);
+    if (status == FIRN_OK && map != NULL)
+        out->replacements = (base_slice){(const char *)map->data, (size_t)map->count};
+    return status != FIRN_OK ? status
+                             : mod_gguf_text(file, "tokenizer.chat_template", MOD_OPTIONAL, &out->chat_template, error);
 }
 
 firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_error *error)
 {
-    *out = (mod_vocabulary){0};
+    *out = (mod_vocabulary){.arena = {.limit = SIZE_MAX}}; /* what is copied is bounded by the file */
     firn_status status = mod_gguf_text(file, "tokenizer.ggml.model", MOD_REQUIRED, &out->model, error);
     if (status == FIRN_OK)
         status = mod_gguf_text(file, "tokenizer.ggml.pre", MOD_OPTIONAL, &out->pre, error);
@@ -152,7 +170,7 @@ firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_
 
 void mod_vocabulary_free(mod_vocabulary *vocabulary)
 {
-    free((void *)vocabulary->scores);
-    free((void *)vocabulary->types);
+    base_arena_free(&vocabulary->arena);
+    base_file_map_close(&vocabulary->map);
     *vocabulary = (mod_vocabulary){0};
 }

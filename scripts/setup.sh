@@ -76,8 +76,8 @@ missing() {
 
 # OpenBLAS serves the engine's dense float work on adapters, libedit the line editing of generate -i.
 needs_to_build='gcc=command:cc libc6-dev=header:stdio.h cmake=command:cmake ninja-build=command:ninja
-    libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h
-    libedit-dev=header:histedit.h'
+    pkg-config=command:pkg-config libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h
+    libedit-dev=header:histedit.h libpcre2-dev=command:pcre2-config libutf8proc-dev=header:utf8proc.h'
 needs_to_fetch='ca-certificates=command:update-ca-certificates python3-pip=pip'
 
 # install_missing NEED…

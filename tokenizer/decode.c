@@ -3,6 +3,8 @@
 #include "tokenizer/internal.h"
 #include "tokenizer/unicode.h"
 
+#include <stdlib.h>
+
 static size_t copy(base_slice text, char *buffer, size_t capacity)
 {
     if (text.length > 0 && text.length <= capacity)
@@ -10,8 +12,7 @@ static size_t copy(base_slice text, char *buffer, size_t capacity)
     return text.length;
 }
 
-/* The byte that byte-level BPE writes as this character, or -1. */
-static int byte_of_character(uint32_t code)
+int tok_byte_of_character(uint32_t code)
 {
     if (code < 0x100)
         return (code > 0x20 && code < 0x7F) || (code > 0xA0 && code != 0xAD) ? (int)code : -1;
@@ -29,7 +30,7 @@ static size_t decode_byte_level(base_slice text, char *buffer, size_t capacity)
     size_t length = 0;
     for (const char *at = text.data; at < end;) {
         const tok_character c = tok_character_at(at, end);
-        const int byte = byte_of_character(c.code);
+        const int byte = tok_byte_of_character(c.code);
         const size_t bytes = byte >= 0 ? 1 : c.length;
         if (length + bytes <= capacity) {
             if (byte >= 0)
@@ -55,11 +56,109 @@ static size_t decode_spaces(base_slice text, char *buffer, size_t capacity)
     return length;
 }
 
+static bool is_shown(const tok_tokenizer *tokenizer, uint32_t id, bool special)
+{
+    return special || tok_type_of(tokenizer, id) != TOK_TYPE_CONTROL;
+}
+
+/* A token in the middle of others. Without memory it has no bytes. */
+static size_t decode_described(const tok_tokenizer *tokenizer, base_slice token, char *buffer, size_t capacity)
+{
+    tok_buffer first = {0}, second = {0};
+    base_slice text;
+    size_t length = 0;
+    if (tok_decode_token(tokenizer->pipeline, token, false, false, &first, &second, &text) == TOK_DONE)
+        length = copy(text, buffer, capacity);
+    tok_buffer_free(&first);
+    tok_buffer_free(&second);
+    return length;
+}
+
+static bool append_simply(const tok_tokenizer *tokenizer, int32_t id, bool special, tok_buffer *out)
+{
+    char bytes[TOK_LONGEST_SPECIAL];
+    size_t length = tok_decode_one(tokenizer, id, special, bytes, sizeof bytes);
+    if (length <= sizeof bytes)
+        return tok_append(out, bytes, length);
+    char *const more = malloc(length);
+    length = more ? tok_decode_one(tokenizer, id, special, more, length) : 0;
+    const bool done = more && tok_append(out, more, length);
+    free(more);
+    return done;
+}
+
+static tok_outcome append_described(const tok_tokenizer *tokenizer, int32_t id, bool first, bool last,
+                                    tok_buffer work[2], tok_buffer *out)
+{
+    base_slice text;
+    if (!first && tokenizer->pipeline->joins_by_spaces && !tok_append(out, " ", 1))
+        return TOK_NO_MEMORY;
+    const tok_outcome outcome =
+        tok_decode_token(tokenizer->pipeline, tokenizer->config.tokens[id], first, last, &work[0], &work[1], &text);
+    return outcome != TOK_DONE || tok_append(out, text.data, text.length) ? outcome : TOK_NO_MEMORY;
+}
+
+static tok_outcome decode_ids(const tok_tokenizer *tokenizer, const int32_t *ids, size_t n_ids, bool special,
+                              tok_buffer work[2], tok_buffer *out)
+{
+    const uint32_t n_tokens = tokenizer->config.n_tokens;
+    tok_outcome outcome = TOK_DONE;
+    size_t n_shown = n_ids;
+    while (n_shown > 0 && (ids[n_shown - 1] < 0 || (uint32_t)ids[n_shown - 1] >= n_tokens ||
+                           !is_shown(tokenizer, (uint32_t)ids[n_shown - 1], special)))
+        n_shown--;
+    bool first = true;
+    for (size_t i = 0; outcome == TOK_DONE && i < n_shown; i++) {
+        if (ids[i] < 0 || (uint32_t)ids[i] >= n_tokens || !is_shown(tokenizer, (uint32_t)ids[i], special))
+            continue;
+        if (!tokenizer->decodes_simply)
+            outcome = append_described(tokenizer, ids[i], first, i + 1 == n_shown, work, out);
+        else if (!append_simply(tokenizer, ids[i], special, out))
+            outcome = TOK_NO_MEMORY;
+        first = false;
+    }
+    if (outcome == TOK_DONE && !tokenizer->decodes_simply) {
+        base_slice text;
+        outcome = tok_decode_whole(tokenizer->pipeline, tok_buffer_text(out), &work[0], &work[1], &text);
+        if (outcome == TOK_DONE && text.data != out->data) {
+            out->length = 0;
+            outcome = tok_append(out, text.data, text.length) ? TOK_DONE : TOK_NO_MEMORY;
+        }
+    }
+    return outcome;
+}
+
+firn_status tok_decode(const tok_tokenizer *tokenizer, const int32_t *ids, size_t n_ids, bool special, char **text,
+                       size_t *length, firn_error *error)
+{
+    tok_buffer out = {0}, work[2] = {{0}, {0}};
+    tok_outcome outcome = decode_ids(tokenizer, ids, n_ids, special, work, &out);
+    if (outcome == TOK_DONE && !tok_append(&out, "", 1)) /* the terminator */
+        outcome = TOK_NO_MEMORY;
+    tok_buffer_free(&work[0]);
+    tok_buffer_free(&work[1]);
+    *text = NULL;
+    *length = 0;
+    if (outcome != TOK_DONE) {
+        tok_buffer_free(&out);
+        return base_fail(error, outcome == TOK_REGEX_LIMIT ? FIRN_ERROR_LIMIT : FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+                         "%zu tokens could not be decoded: %s", n_ids,
+                         outcome == TOK_REGEX_LIMIT ? "a regular expression takes too many steps" : "no memory");
+    }
+    *length = out.length - 1;
+    if (tokenizer->drops_first_space && out.data[0] == ' ')
+        memmove(out.data, out.data + 1, (*length)--);
+    *text = out.data;
+    return FIRN_OK;
+}
+
 size_t tok_decode_one(const tok_tokenizer *tokenizer, int32_t id, bool special, char *buffer, size_t capacity)
 {
     if (id < 0 || (uint32_t)id >= tokenizer->config.n_tokens)
         return 0;
     const base_slice text = tokenizer->config.tokens[id];
+    if (!tokenizer->decodes_simply)
+        return is_shown(tokenizer, (uint32_t)id, special) ? decode_described(tokenizer, text, buffer, capacity) : 0;
     switch (tok_type_of(tokenizer, (uint32_t)id)) {
     case TOK_TYPE_CONTROL:
     case TOK_TYPE_UNKNOWN:
@@ -74,7 +173,8 @@ size_t tok_decode_one(const tok_tokenizer *tokenizer, int32_t id, bool special, 
     default:
         if (!tokenizer->characters)
             return decode_byte_level(text, buffer, capacity);
-        return tokenizer->space_symbol ? decode_spaces(text, buffer, capacity) : copy(text, buffer, capacity);
+        return tokenizer->space_symbol || tokenizer->pipeline ? decode_spaces(text, buffer, capacity)
+                                                              : copy(text, buffer, capacity);
     }
 }
 

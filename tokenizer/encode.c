@@ -27,7 +27,11 @@ typedef struct encoder {
     tok_merger merger;
     cached_word *cache; /* [cache_mask + 1], the slot being chosen by the hash; NULL: none */
     size_t cache_mask;
-    bool after_unknown; /* TOK_UNIGRAM: several characters without token make one unknown token */
+    bool after_unknown; /* several characters without token may make one unknown token */
+    bool all_trusted;   /* all of the text may hold control tokens */
+    bool regex_limit;   /* why it failed */
+    char **kept;        /* [n_kept]: texts that the cache may point into */
+    size_t n_kept;
 } encoder;
 
 void tok_ids_free(tok_ids *ids)
@@ -51,7 +55,7 @@ static bool reserve_ids(tok_ids *ids, size_t more)
     return true;
 }
 
-static bool push_id(tok_ids *ids, int32_t id)
+bool tok_push_id(tok_ids *ids, int32_t id)
 {
     if (!reserve_ids(ids, 1))
         return false;
@@ -104,7 +108,44 @@ static bool push_bytes(encoder *e, const char *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         const int32_t byte_id = e->tokenizer->byte_ids[(unsigned char)text[i]];
         const int32_t id = byte_id != TOK_NONE ? byte_id : e->tokenizer->config.unknown;
-        if (id != TOK_NONE && !push_id(e->ids, id))
+        if (id != TOK_NONE && !tok_push_id(e->ids, id))
+            return false;
+    }
+    return true;
+}
+
+/* As the libraries do that described pipelines come from: all bytes of a character, or the unknown token. */
+static bool push_unknown(encoder *e, const char *text, size_t length)
+{
+    bool bytes = e->tokenizer->config.byte_fallback;
+    for (size_t i = 0; bytes && i < length; i++)
+        bytes = e->tokenizer->byte_ids[(unsigned char)text[i]] != TOK_NONE;
+    if (bytes)
+        return push_bytes(e, text, length);
+    const bool fused = e->after_unknown && e->tokenizer->config.fuse_unknown;
+    const int32_t unknown = e->tokenizer->config.unknown;
+    e->after_unknown = true;
+    return fused || unknown == TOK_NONE || tok_push_id(e->ids, unknown);
+}
+
+static bool push_symbols(encoder *e)
+{
+    const tok_merger *const merger = &e->merger;
+    e->after_unknown = false;
+    for (uint32_t i = 0; i < merger->n_symbols; i = merger->symbols[i].next) {
+        const tok_symbol *const symbol = &merger->symbols[i];
+        const char *const text = merger->text + symbol->start;
+        const size_t length = merger->symbols[symbol->next].start - symbol->start;
+        bool done = true;
+        if (symbol->id != TOK_NONE) {
+            e->after_unknown = false;
+            done = tok_push_id(e->ids, symbol->id);
+        } else if (e->tokenizer->pipeline) {
+            done = push_unknown(e, text, length);
+        } else if (e->tokenizer->characters) {
+            done = push_bytes(e, text, length);
+        }
+        if (!done)
             return false;
     }
     return true;
@@ -121,23 +162,13 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix)
         spell_byte_level(e, word);
     /* Lines end in runs that merges don't make, where a pre-tokeniser works on characters. */
     const tok_pretokenizer *const pre = e->tokenizer->pre;
-    if (pre && (pre->ignore_merges || (pre->characters && word.data[0] == '\n'))) {
+    if (e->tokenizer->ignore_merges || (pre && pre->characters && word.data[0] == '\n')) {
         const int32_t id = tok_find(e->tokenizer, (base_slice){merger->text, merger->text_length});
         if (id != TOK_NONE)
-            return push_id(e->ids, id);
+            return tok_push_id(e->ids, id);
     }
     tok_merge(e->tokenizer, merger);
-    for (uint32_t i = 0; i < merger->n_symbols; i = merger->symbols[i].next) {
-        const tok_symbol *const symbol = &merger->symbols[i];
-        const uint32_t end = merger->symbols[symbol->next].start;
-        if (symbol->id != TOK_NONE) {
-            if (!push_id(e->ids, symbol->id))
-                return false;
-        } else if (e->tokenizer->characters && !push_bytes(e, merger->text + symbol->start, end - symbol->start)) {
-            return false;
-        }
-    }
-    return true;
+    return push_symbols(e);
 }
 
 /* As encode_word, by way of the cache. */
@@ -183,110 +214,166 @@ static bool push_unigram(void *receiver, int32_t id, base_slice bytes)
     const bool after_unknown = e->after_unknown;
     e->after_unknown = id == TOK_NONE && e->tokenizer->byte_ids[(unsigned char)bytes.data[0]] == TOK_NONE;
     if (id != TOK_NONE)
-        return push_id(e->ids, id);
+        return tok_push_id(e->ids, id);
     if (!e->after_unknown)
         return push_bytes(e, bytes.data, bytes.length);
-    return after_unknown || e->tokenizer->config.unknown == TOK_NONE || push_id(e->ids, e->tokenizer->config.unknown);
+    return after_unknown || e->tokenizer->config.unknown == TOK_NONE ||
+           tok_push_id(e->ids, e->tokenizer->config.unknown);
 }
 
-/* Text without special tokens; not empty. */
-static bool encode_plain(encoder *e, base_slice text)
+/* Hands over a text that has to stay as long as the cache does. */
+static bool keep(encoder *e, tok_buffer *buffer)
 {
-    if (e->tokenizer->config.kind == TOK_BYTE_BPE) {
-        tok_scanner scanner;
-        base_slice word;
-        tok_scanner_start(&scanner, e->tokenizer->pre, text);
-        while (tok_scanner_next(&scanner, &word)) {
-            if (!encode_cached(e, word))
-                return false;
-        }
-        return true;
+    char **const grown = realloc(e->kept, (e->n_kept + 1) * sizeof *grown);
+    if (!grown) {
+        tok_buffer_free(buffer);
+        return false;
     }
-    if (e->tokenizer->config.kind == TOK_UNIGRAM) {
-        e->after_unknown = false;
-        return tok_unigram_encode(e->tokenizer, text, push_unigram, e);
-    }
-    bool space_prefix = e->tokenizer->config.add_space_prefix;
-    while (text.length > 0) {
-        const base_slice word = {text.data, sentence_word(e->tokenizer, text)};
-        if (!(space_prefix ? encode_word(e, word, true) : encode_cached(e, word)))
+    e->kept = grown;
+    e->kept[e->n_kept++] = buffer->data;
+    *buffer = (tok_buffer){0};
+    return true;
+}
+
+static bool scan_words(encoder *e, const tok_pretokenizer *pre, base_slice text)
+{
+    tok_scanner scanner;
+    base_slice word;
+    tok_scanner_start(&scanner, pre, text);
+    while (tok_scanner_next(&scanner, &word)) {
+        if (!encode_cached(e, word))
             return false;
-        space_prefix = false;
-        text = (base_slice){text.data + word.length, text.length - word.length};
     }
     return true;
 }
 
-/* What begins or ends a text or a turn must be the template's own, whatever its type. */
-static bool is_control(const tok_tokenizer *tokenizer, int32_t id)
+static bool encode_sentence(encoder *e, base_slice text)
 {
-    const tok_config *const config = &tokenizer->config;
-    return tok_type_of(tokenizer, (uint32_t)id) != TOK_TYPE_USER_DEFINED || id == config->bos || id == config->eos ||
-           id == config->eot;
-}
-
-/*
- * The longest special token that the text begins with, or TOK_NONE. Of control tokens only those that end within the
- * first `trusted` bytes.
- */
-static int32_t special_at(const tok_tokenizer *tokenizer, base_slice text, size_t trusted)
-{
-    const unsigned char first = (unsigned char)text.data[0];
-    const uint64_t *const lengths = tokenizer->special_lengths[first];
-    const bool second = text.length > 1 && tok_set_has(tokenizer->special_second[first], (unsigned char)text.data[1]);
-    size_t length = !second ? 1 : text.length < TOK_LONGEST_SPECIAL ? text.length : TOK_LONGEST_SPECIAL;
-    for (; length > 0; length--) {
-        if (!tok_set_has(lengths, (unsigned)length))
-            continue;
-        const int32_t id = tok_find(tokenizer, (base_slice){text.data, length});
-        if (id == TOK_NONE)
-            continue;
-        const tok_type type = tok_type_of(tokenizer, (uint32_t)id);
-        const bool special = type == TOK_TYPE_USER_DEFINED || type == TOK_TYPE_CONTROL || type == TOK_TYPE_UNKNOWN;
-        if (special && (length <= trusted || !is_control(tokenizer, id)))
-            return id;
+    const tok_config *const config = &e->tokenizer->config;
+    bool space_prefix = config->add_space_prefix;
+    tok_buffer normalised = {0};
+    if (config->kind == TOK_UNIGRAM || config->remove_extra_spaces || config->replacements.length > 0) {
+        if (!tok_normalise_sentence(e->tokenizer, text, &normalised)) {
+            tok_buffer_free(&normalised);
+            return false;
+        }
+        space_prefix = false;
+        text = tok_buffer_text(&normalised);
     }
-    return TOK_NONE;
+    bool done = true;
+    e->after_unknown = false;
+    if (config->kind == TOK_UNIGRAM)
+        done = tok_unigram_encode(e->tokenizer, text, push_unigram, e);
+    while (done && config->kind == TOK_SENTENCE_BPE && text.length > 0) {
+        const base_slice word = {text.data, sentence_word(e->tokenizer, text)};
+        /* the cache keeps no words of a text that goes soon */
+        done = space_prefix || normalised.data ? encode_word(e, word, space_prefix) : encode_cached(e, word);
+        space_prefix = false;
+        text = (base_slice){text.data + word.length, text.length - word.length};
+    }
+    tok_buffer_free(&normalised);
+    return done;
 }
 
-/* How many bytes from `at` on are the template's. *segments moves on to the segment that holds this byte. */
-static size_t trusted_at(const tok_template_segment **segments, const tok_template_segment *end, size_t at)
+static bool encode_piece(encoder *e, base_slice word)
 {
-    while (*segments < end && (*segments)->end <= at)
-        ++*segments;
-    return *segments < end && (*segments)->from_template ? (*segments)->end - at : 0;
+    e->after_unknown = false;
+    switch (e->tokenizer->config.kind) {
+    case TOK_WORDPIECE:
+        return tok_wordpiece_encode(e->tokenizer, word, e->ids);
+    case TOK_UNIGRAM:
+        return tok_unigram_encode(e->tokenizer, word, push_unigram, e);
+    default:
+        return encode_cached(e, word);
+    }
 }
 
-static bool encode_text(encoder *e, base_slice text, unsigned flags, const tok_template_segment *segments,
-                        size_t n_segments)
+static bool succeeded(encoder *e, tok_outcome outcome)
 {
-    const tok_template_segment *const segments_end = segments + n_segments;
+    e->regex_limit = e->regex_limit || outcome == TOK_REGEX_LIMIT;
+    return outcome == TOK_DONE;
+}
+
+/* Normalised text without special tokens. */
+static bool encode_described(encoder *e, base_slice text, bool begins)
+{
+    const tok_pipeline *const pipeline = e->tokenizer->pipeline;
+    if (pipeline->only_scans && e->tokenizer->config.kind == TOK_BYTE_BPE)
+        return scan_words(e, &pipeline->scanner, text);
+    tok_pieces pieces = {0};
+    bool done = succeeded(e, tok_split(pipeline, text, begins, &pieces));
+    for (size_t i = 0; done && i < pieces.count; i++) {
+        const tok_piece piece = pieces.items[i];
+        done = piece.start == piece.end ||
+               encode_piece(e, (base_slice){pieces.text.data + piece.start, piece.end - piece.start});
+    }
+    done = done && keep(e, &pieces.text);
+    tok_pieces_free(&pieces);
+    return done;
+}
+
+/* Text without special tokens, but for those that are found in normalised text; not empty. */
+static bool encode_plain(encoder *e, base_slice text, bool begins)
+{
+    const tok_tokenizer *const tokenizer = e->tokenizer;
+    if (!tokenizer->pipeline)
+        return tokenizer->config.kind == TOK_BYTE_BPE ? scan_words(e, tokenizer->pre, text) : encode_sentence(e, text);
+    tok_buffer first = {0}, second = {0};
+    base_slice normalised;
+    bool done = succeeded(e, tok_normalise(tokenizer->pipeline, text, &first, &second, &normalised));
+    if (normalised.data == second.data) {
+        const tok_buffer other = first;
+        first = second;
+        second = other;
+    }
+    /* where a text's parts differ in trust, normalised text doesn't show which is which */
+    const tok_template_segment whole = {normalised.length, e->all_trusted};
+    tok_trust trust = {&whole, &whole + 1};
+    tok_special_match match = {0};
+    for (size_t at = 0; done && at < normalised.length;) {
+        const bool found = tok_special_next(&tokenizer->normalised_specials, normalised, at, &trust, &match);
+        const size_t stop = found ? match.start : normalised.length;
+        if (stop > at)
+            done = encode_described(e, (base_slice){normalised.data + at, stop - at}, begins && at == 0);
+        done = done && (!found || tok_push_id(e->ids, match.id));
+        at = found ? match.end : stop;
+    }
+    tok_buffer_free(&second);
+    if (!done)
+        tok_buffer_free(&first);
+    return done && (!first.data || keep(e, &first));
+}
+
+static bool push_ids(encoder *e, const int32_t *ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tok_push_id(e->ids, ids[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool encode_text(encoder *e, base_slice text, unsigned flags, tok_trust trust)
+{
     const bool add = (flags & TOK_ADD_SPECIAL) != 0;
     const tok_config *const config = &e->tokenizer->config;
-    if (add && config->add_bos && config->bos != TOK_NONE && !push_id(e->ids, config->bos))
+    if (add && config->add_bos && !push_ids(e, &config->bos, config->bos != TOK_NONE))
         return false;
-    size_t start = 0; /* of the plain text before `i` */
-    for (size_t i = 0; i <= text.length;) {
-        int32_t special = TOK_NONE;
-        if (i < text.length) {
-            if (e->tokenizer->special_first[(unsigned char)text.data[i]])
-                special = special_at(e->tokenizer, (base_slice){text.data + i, text.length - i},
-                                     trusted_at(&segments, segments_end, i));
-            if (special == TOK_NONE) {
-                i++;
-                continue;
-            }
-        }
-        if (i > start && !encode_plain(e, (base_slice){text.data + start, i - start}))
+    if (add && !push_ids(e, config->before, config->n_before))
+        return false;
+    tok_special_match match = {0};
+    for (size_t at = 0; at < text.length;) {
+        const bool found = tok_special_next(&e->tokenizer->specials, text, at, &trust, &match);
+        const size_t stop = found ? match.start : text.length;
+        if (stop > at && !encode_plain(e, (base_slice){text.data + at, stop - at}, at == 0))
             return false;
-        if (special == TOK_NONE)
-            break;
-        if (!push_id(e->ids, special))
+        if (found && !tok_push_id(e->ids, match.id))
             return false;
-        i += config->tokens[special].length;
-        start = i;
+        at = found ? match.end : stop;
     }
-    return !add || !config->add_eos || config->eos == TOK_NONE || push_id(e->ids, config->eos);
+    if (add && !push_ids(e, config->after, config->n_after))
+        return false;
+    return !add || !config->add_eos || push_ids(e, &config->eos, config->eos != TOK_NONE);
 }
 
 static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags,
@@ -296,6 +383,7 @@ static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsig
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "the text has %zu bytes; at most %d can be encoded at once", text.length, TOK_LONGEST_TEXT);
     encoder e = {.tokenizer = tokenizer, .ids = ids};
+    e.all_trusted = n_segments == 1 && segments->from_template;
     const size_t count = ids->count;
     size_t cache_size = MOST_CACHED_WORDS;
     while (cache_size > text.length / 16)
@@ -304,12 +392,19 @@ static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsig
         e.cache = calloc(cache_size, sizeof *e.cache); /* without memory for it we are slower, no more */
         e.cache_mask = cache_size - 1;
     }
-    const bool done = encode_text(&e, text, flags, segments, n_segments);
+    const bool done = encode_text(&e, text, flags, (tok_trust){segments, segments + n_segments});
     free(e.cache);
+    for (size_t i = 0; i < e.n_kept; i++)
+        free(e.kept[i]);
+    free(e.kept);
     tok_merger_free(&e.merger);
     if (done)
         return FIRN_OK;
     ids->count = count;
+    if (e.regex_limit)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "a regular expression of the vocabulary takes too many steps on a text of %zu bytes",
+                         text.length);
     return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to encode a text of %zu bytes", text.length);
 }
 

@@ -4,7 +4,7 @@
 #define FIRN_TOKENIZER_INTERNAL_H
 
 #include "tokenizer/hash.h"
-#include "tokenizer/pretokenize.h"
+#include "tokenizer/pipeline.h"
 #include "tokenizer/tokenizer.h"
 
 /* U+2581, which stands for a space in SentencePiece vocabularies. */
@@ -33,12 +33,45 @@ typedef struct tok_merge_link {
     uint16_t left; /* bytes of the left side */
 } tok_merge_link;
 
-/* A Unigram vocabulary's table of texts that are replaced before all else. */
-typedef struct tok_replacements {
-    const char *units; /* [n_units] of 4 bytes, little-endian, unaligned */
-    uint32_t n_units;
-    base_slice texts; /* ends with a zero */
-} tok_replacements;
+typedef struct tok_added {
+    int32_t id;
+    unsigned flags; /* of TOK_ADDED_ */
+} tok_added;
+
+/* A token that is found before anything else. */
+typedef struct tok_special {
+    base_slice text;
+    int32_t id;
+    unsigned flags; /* of TOK_ADDED_ */
+} tok_special;
+
+typedef struct tok_specials {
+    tok_special *items; /* [count] */
+    uint32_t count;
+    tok_table table;          /* of items, by text */
+    bool first[256];          /* one begins with this byte */
+    uint64_t second[256][4];  /* [first byte]: set of second bytes */
+    uint64_t lengths[256][4]; /* [first byte]: set of lengths in bytes */
+} tok_specials;
+
+typedef struct tok_special_match {
+    int32_t id;
+    size_t start, end; /* with the white space that the token takes in */
+} tok_special_match;
+
+bool tok_special_create(tok_specials *specials, uint32_t count); /* room for so many; false: no memory */
+void tok_special_free(tok_specials *specials);
+bool tok_special_add(tok_specials *specials, base_slice text, int32_t id, unsigned flags); /* false: texts collide */
+
+/* Which parts of a text may hold control tokens; moves along with the place that is asked about. */
+struct tok_template_segment;
+typedef struct tok_trust {
+    const struct tok_template_segment *segments, *end;
+} tok_trust;
+
+/* The first one in the text at or after `from`. Of control tokens only those that lie in one trusted segment. */
+bool tok_special_next(const tok_specials *specials, base_slice text, size_t from, tok_trust *trust,
+                      tok_special_match *out);
 
 struct tok_tokenizer {
     tok_config config;
@@ -50,15 +83,18 @@ struct tok_tokenizer {
     tok_merge_link *merge_links; /* [n_merges] */
     int32_t byte_ids[256];       /* or TOK_NONE */
     tok_byte_text byte_texts[256];
-    bool joins_space[256]; /* TOK_SENTENCE_BPE: in some token this byte comes before the space symbol */
-    /* Tokens that are found in text before anything else: all but those of type normal, unused and byte. */
-    bool special_first[256];          /* one begins with this byte */
-    uint64_t special_second[256][4];  /* [first byte]: set of second bytes */
-    uint64_t special_lengths[256][4]; /* [first byte]: set of lengths in bytes */
-    tok_replacements replacements;    /* TOK_UNIGRAM, as the next two */
-    double unknown_score;             /* of a character that no token has */
-    uint64_t lengths[256][4];         /* [first byte]: set of the lengths of all tokens in bytes */
-    size_t longest;                   /* bytes of the longest token */
+    bool joins_space[256];            /* TOK_SENTENCE_BPE: in some token this byte comes before the space symbol */
+    tok_specials specials;            /* found in the text as it is */
+    tok_specials normalised_specials; /* found in normalised text, by their own normalised text */
+    base_arena arena;                 /* texts of those */
+    tok_pipeline *pipeline;           /* or NULL: the kind says it all */
+    bool decodes_simply;              /* one token after the other, without work space */
+    bool drops_first_space;           /* of a decoded text */
+    bool ignore_merges;               /* a word that is a token stays whole, whatever the merges say */
+    tok_replacements replacements;
+    double unknown_score;     /* TOK_UNIGRAM: of a character that no token has */
+    uint64_t lengths[256][4]; /* TOK_UNIGRAM, TOK_WORDPIECE: [first byte]: set of the lengths of all tokens */
+    size_t longest;           /* bytes of the longest token */
 };
 
 static inline tok_type tok_type_of(const tok_tokenizer *tokenizer, uint32_t id)
@@ -97,15 +133,29 @@ static inline int32_t tok_find_hashed(const tok_tokenizer *tokenizer, base_slice
     return TOK_NONE;
 }
 
-/* Checks the table's frame; entries that point outside of it later count as none. */
-firn_status tok_replacements_read(base_slice map, tok_replacements *out, firn_error *error);
+bool tok_push_id(tok_ids *ids, int32_t id); /* false: no memory */
+
+/* The text after the table of replacements, with symbols for spaces as the vocabulary wants them. False: no memory. */
+bool tok_normalise_sentence(const tok_tokenizer *tokenizer, base_slice text, tok_buffer *out);
 
 /*
- * Gives the tokens of `text` to `push`, in order: an id, or TOK_NONE for a character without token, with its bytes.
- * False: no memory, or `push` said so.
+ * Gives the tokens of normalised text to `push`, in order: an id, or TOK_NONE for a character without token, with its
+ * bytes. False: no memory, or `push` said so.
  */
 bool tok_unigram_encode(const tok_tokenizer *tokenizer, base_slice text, bool (*push)(void *, int32_t, base_slice),
                         void *receiver);
+
+bool tok_wordpiece_encode(const tok_tokenizer *tokenizer, base_slice word, tok_ids *ids); /* false: no memory */
+
+/* The next match of a step's pattern that isn't empty. */
+tok_found tok_find_match(const tok_step *step, tok_regex_search *search, base_slice text, size_t from, size_t *start,
+                         size_t *end);
+
+/* Replaces all matches. */
+tok_outcome tok_replace_matches(const tok_step *step, base_slice text, tok_buffer *out);
+
+/* The byte that byte-level BPE writes as this character, or -1. */
+int tok_byte_of_character(uint32_t code);
 
 /* A piece of a word, on its way to become a token. */
 typedef struct tok_symbol {

@@ -12,9 +12,12 @@ static firn_status check_config(const tok_config *config, firn_error *error)
     if (config->n_merges > TOK_MOST_TOKENS)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "vocabulary: it has %u merges; %d are allowed",
                          config->n_merges, TOK_MOST_TOKENS);
-    if (config->kind != TOK_BYTE_BPE && !config->scores)
+    if ((config->kind == TOK_SENTENCE_BPE || config->kind == TOK_UNIGRAM) && !config->scores)
         return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                          "vocabulary: the tokens have no scores, which a SentencePiece vocabulary needs");
+    if (config->kind == TOK_WORDPIECE && !config->described)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "vocabulary: WordPiece needs a normaliser and a pre-tokeniser");
     const struct {
         const char *name;
         int32_t id;
@@ -29,6 +32,13 @@ static firn_status check_config(const tok_config *config, firn_error *error)
                              "vocabulary: the %s token's id is %d, but there are only %u tokens", special[i].name,
                              special[i].id, config->n_tokens);
     }
+    for (uint32_t i = 0; i < config->n_before + config->n_after; i++) {
+        const int32_t id = i < config->n_before ? config->before[i] : config->after[i - config->n_before];
+        if (id < 0 || (uint32_t)id >= config->n_tokens)
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: token %d is put around texts, but there are only %u tokens", id,
+                             config->n_tokens);
+    }
     return FIRN_OK;
 }
 
@@ -40,20 +50,12 @@ static firn_status choose_pretokenizer(tok_tokenizer *tokenizer, firn_error *err
     if (tokenizer->pre) {
         tokenizer->characters = tokenizer->pre->characters;
         tokenizer->space_symbol = tokenizer->pre->space_symbol;
+        tokenizer->ignore_merges = tokenizer->pre->ignore_merges;
         return FIRN_OK;
     }
     tok_pretokenizer_names(names, sizeof names);
     return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET, "pre-tokeniser '%.*s' is not known; known are %s",
                      name.length < 40 ? (int)name.length : 40, name.length ? name.data : "", names);
-}
-
-static void note_special(tok_tokenizer *tokenizer, base_slice text)
-{
-    const unsigned char *const byte = (const unsigned char *)text.data;
-    tokenizer->special_first[byte[0]] = true;
-    tokenizer->special_lengths[byte[0]][text.length >> 6] |= 1ULL << (text.length & 63);
-    if (text.length > 1)
-        tokenizer->special_second[byte[0]][byte[1] >> 6] |= 1ULL << (byte[1] & 63);
 }
 
 /* Notes which bytes come before a space symbol inside of the token. */
@@ -84,6 +86,11 @@ int tok_byte_of_token(base_slice text)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
+static bool takes_byte_tokens(const tok_tokenizer *tokenizer)
+{
+    return !tokenizer->config.described || tokenizer->config.byte_fallback;
+}
+
 static firn_status add_byte_token(tok_tokenizer *tokenizer, uint32_t id, firn_error *error)
 {
     const int byte = tok_byte_of_token(tokenizer->config.tokens[id]);
@@ -105,7 +112,8 @@ static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, uint64_t has
     if (text.length == 0)
         return FIRN_OK; /* it is never found in a text */
     const bool special = type == TOK_TYPE_CONTROL || type == TOK_TYPE_USER_DEFINED || type == TOK_TYPE_UNKNOWN;
-    const size_t limit = special || tokenizer->config.kind == TOK_UNIGRAM ? TOK_LONGEST_SPECIAL : TOK_LONGEST_TOKEN;
+    const bool lengths = tokenizer->config.kind == TOK_UNIGRAM || tokenizer->config.kind == TOK_WORDPIECE;
+    const size_t limit = special || lengths ? TOK_LONGEST_SPECIAL : TOK_LONGEST_TOKEN;
     if (text.length > limit)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "vocabulary: token %u has %zu bytes; %zu are allowed for its type", id, text.length, limit);
@@ -120,13 +128,13 @@ static firn_status add_token(tok_tokenizer *tokenizer, uint32_t id, uint64_t has
                          "vocabulary: the texts of its tokens, such as token %u, collide on purpose", id);
     if (text.length > tokenizer->longest)
         tokenizer->longest = text.length;
-    if (special)
-        note_special(tokenizer, text);
     if (tokenizer->config.kind == TOK_SENTENCE_BPE)
         note_spaces(tokenizer, text);
-    if (tokenizer->config.kind == TOK_UNIGRAM)
+    if (lengths)
         tokenizer->lengths[(unsigned char)text.data[0]][text.length >> 6] |= 1ULL << (text.length & 63);
-    return tokenizer->characters && type == TOK_TYPE_BYTE ? add_byte_token(tokenizer, id, error) : FIRN_OK;
+    return tokenizer->characters && type == TOK_TYPE_BYTE && takes_byte_tokens(tokenizer)
+               ? add_byte_token(tokenizer, id, error)
+               : FIRN_OK;
 }
 
 /* The hash table's slots come from main memory: a batch of them is fetched at a time. */
@@ -168,7 +176,7 @@ static void find_byte_tokens(tok_tokenizer *tokenizer)
         const char hex[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
         if (!tokenizer->characters)
             tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){text->text, text->length});
-        else if (tokenizer->byte_ids[byte] == TOK_NONE)
+        else if (tokenizer->byte_ids[byte] == TOK_NONE && takes_byte_tokens(tokenizer))
             tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){hex, sizeof hex});
     }
 }
@@ -214,8 +222,10 @@ static firn_status link_merges(tok_tokenizer *tokenizer, char *scratch, firn_err
     int32_t merged = 0;
     for (uint32_t rank = 0; rank < tokenizer->config.n_merges; rank++) {
         const base_slice merge = tokenizer->config.merges[rank];
-        base_slice left, right;
-        if (!split_merge(merge, &left, &right))
+        base_slice left = merge, right;
+        if (tokenizer->config.merge_rights)
+            right = tokenizer->config.merge_rights[rank];
+        else if (!split_merge(merge, &left, &right))
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                              "vocabulary: merge %u is not two texts with a space between them", rank);
         merged = find_merged(tokenizer, left, right, merged, scratch);
@@ -223,6 +233,8 @@ static firn_status link_merges(tok_tokenizer *tokenizer, char *scratch, firn_err
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
                              "vocabulary: merge %u ('%.*s') makes a text that is no token", rank,
                              merge.length < 80 ? (int)merge.length : 80, merge.data);
+        if (left.length == 0 || left.length > UINT16_MAX || right.length == 0)
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "vocabulary: merge %u has an empty side", rank);
         tokenizer->merge_links[rank] = (tok_merge_link){0, (uint16_t)left.length};
         uint32_t *const place = tok_merge_place(tokenizer, (uint32_t)merged, left.length);
         if (*place == 0) /* of equal ones the first counts */
@@ -277,6 +289,121 @@ static firn_status index_vocabulary(tok_tokenizer *tokenizer, firn_error *error)
     return config->kind == TOK_BYTE_BPE ? add_merges(tokenizer, error) : FIRN_OK;
 }
 
+static bool is_special_type(tok_type type)
+{
+    return type == TOK_TYPE_CONTROL || type == TOK_TYPE_USER_DEFINED || type == TOK_TYPE_UNKNOWN;
+}
+
+static firn_status fail_special_memory(firn_error *error)
+{
+    return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "vocabulary: no memory for its special tokens");
+}
+
+/* `text` is the token's, or what normalising makes of it. */
+static firn_status add_special(const tok_config *config, tok_specials *specials, base_slice text, tok_added added,
+                               firn_error *error)
+{
+    if (text.length == 0)
+        return FIRN_OK;
+    if (text.length > TOK_LONGEST_SPECIAL)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "vocabulary: special token %d has %zu bytes; %d are allowed", added.id, text.length,
+                         TOK_LONGEST_SPECIAL);
+    /* what begins or ends a text or a turn must be the template's own, whatever its type */
+    const bool ends = added.id == config->bos || added.id == config->eos || added.id == config->eot;
+    if (!tok_special_add(specials, text, added.id, added.flags | (ends ? TOK_ADDED_CONTROL : 0U)))
+        return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                         "vocabulary: the texts of special tokens, such as token %d, collide on purpose", added.id);
+    return FIRN_OK;
+}
+
+static firn_status add_normalised_special(tok_tokenizer *tokenizer, tok_added added, firn_error *error)
+{
+    tok_buffer first = {0}, second = {0};
+    base_slice text;
+    char *copy = NULL;
+    if (tok_normalise(tokenizer->pipeline, tokenizer->config.tokens[added.id], &first, &second, &text) == TOK_DONE)
+        copy = base_arena_allocate(&tokenizer->arena, text.length + 1);
+    if (copy && text.length > 0)
+        memcpy(copy, text.data, text.length);
+    tok_buffer_free(&first);
+    tok_buffer_free(&second);
+    if (!copy)
+        return fail_special_memory(error);
+    return add_special(&tokenizer->config, &tokenizer->normalised_specials, (base_slice){copy, text.length}, added,
+                       error);
+}
+
+static firn_status add_specials(tok_tokenizer *tokenizer, firn_error *error)
+{
+    const tok_config *const config = &tokenizer->config;
+    uint32_t count = config->added_ids ? config->n_added : 0;
+    for (uint32_t id = 0; !config->added_ids && config->types && id < config->n_tokens; id++)
+        count += is_special_type(tok_type_of(tokenizer, id));
+    if (!tok_special_create(&tokenizer->specials, count) || !tok_special_create(&tokenizer->normalised_specials, count))
+        return fail_special_memory(error);
+    firn_status status = FIRN_OK;
+    for (uint32_t id = 0; status == FIRN_OK && !config->added_ids && count > 0 && id < config->n_tokens; id++) {
+        const tok_type type = tok_type_of(tokenizer, id);
+        if (is_special_type(type))
+            status =
+                add_special(&tokenizer->config, &tokenizer->specials, config->tokens[id],
+                            (tok_added){(int32_t)id, type == TOK_TYPE_USER_DEFINED ? 0U : TOK_ADDED_CONTROL}, error);
+    }
+    for (uint32_t i = 0; status == FIRN_OK && config->added_ids && i < config->n_added; i++) {
+        const tok_added added = {config->added_ids[i], config->added_flags[i]};
+        if (added.id < 0 || (uint32_t)added.id >= config->n_tokens)
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                             "vocabulary: the id of an added token is %d, but there are only %u tokens", added.id,
+                             config->n_tokens);
+        if ((added.flags & TOK_ADDED_NORMALISED) != 0 && tokenizer->pipeline &&
+            tokenizer->pipeline->normalisers.count > 0)
+            status = add_normalised_special(tokenizer, added, error);
+        else
+            status = add_special(&tokenizer->config, &tokenizer->specials, config->tokens[added.id], added, error);
+    }
+    return status;
+}
+
+static bool is_replace(const tok_step *step, const char *text, const char *content)
+{
+    return step->kind == TOK_STEP_REPLACE && base_slice_is(step->text, text) && base_slice_is(step->content, content);
+}
+
+/*
+ * The decoders of most checkpoints need no work space: byte-level ones, and those of SentencePiece, which are a
+ * replacement of U+2581, byte tokens, and a space that goes at the text's begin.
+ */
+static void choose_decoding(tok_tokenizer *tokenizer)
+{
+    const tok_steps *const decoders = &tokenizer->pipeline->decoders;
+    const tok_step *const steps = decoders->steps;
+    if (decoders->count == 1 && steps[0].kind == TOK_STEP_BYTES && tokenizer->pipeline->byte_level) {
+        tokenizer->decodes_simply = true;
+    } else if (decoders->count >= 3 && is_replace(&steps[0], TOK_SPACE_SYMBOL, " ") &&
+               steps[1].kind == TOK_STEP_BYTE_TOKEN && steps[2].kind == TOK_STEP_FUSE) {
+        tokenizer->drops_first_space = decoders->count == 4 && steps[3].kind == TOK_STEP_STRIP_CHARACTER &&
+                                       base_slice_is(steps[3].content, " ") && steps[3].left == 1 &&
+                                       steps[3].right == 0;
+        tokenizer->decodes_simply = decoders->count == 3 || tokenizer->drops_first_space;
+    }
+}
+
+static firn_status read_pipeline(tok_tokenizer *tokenizer, firn_error *error)
+{
+    const tok_config *const config = &tokenizer->config;
+    tokenizer->pipeline = calloc(1, sizeof *tokenizer->pipeline);
+    if (!tokenizer->pipeline)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a tokenizer");
+    const firn_status status =
+        tok_pipeline_read(config->normaliser, config->pretokeniser, config->decoder, tokenizer->pipeline, error);
+    tokenizer->characters = !tokenizer->pipeline->byte_level;
+    tokenizer->space_symbol = false;
+    tokenizer->ignore_merges = config->ignore_merges;
+    choose_decoding(tokenizer);
+    return status;
+}
+
 firn_status tok_create(const tok_config *config, tok_tokenizer **out, firn_error *error)
 {
     *out = NULL;
@@ -287,15 +414,22 @@ firn_status tok_create(const tok_config *config, tok_tokenizer **out, firn_error
     if (!tokenizer)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a tokenizer");
     tokenizer->config = *config;
+    tokenizer->arena.limit = (size_t)1 << 26;
     tokenizer->characters = tokenizer->space_symbol = true;
-    if (config->kind == TOK_BYTE_BPE)
+    tokenizer->decodes_simply = !config->described;
+    tokenizer->drops_first_space = config->kind != TOK_BYTE_BPE && config->add_space_prefix;
+    if (config->described)
+        status = read_pipeline(tokenizer, error);
+    else if (config->kind == TOK_BYTE_BPE)
         status = choose_pretokenizer(tokenizer, error);
-    if (config->kind == TOK_UNIGRAM)
-        status = set_unknown_score(tokenizer, error);
     if (config->kind == TOK_UNIGRAM && status == FIRN_OK)
+        status = set_unknown_score(tokenizer, error);
+    if (status == FIRN_OK)
         status = tok_replacements_read(config->replacements, &tokenizer->replacements, error);
     if (status == FIRN_OK)
         status = index_vocabulary(tokenizer, error);
+    if (status == FIRN_OK)
+        status = add_specials(tokenizer, error);
     if (status == FIRN_OK)
         *out = tokenizer;
     else
@@ -307,6 +441,12 @@ void tok_destroy(tok_tokenizer *tokenizer)
 {
     if (!tokenizer)
         return;
+    if (tokenizer->pipeline)
+        tok_pipeline_free(tokenizer->pipeline);
+    free(tokenizer->pipeline);
+    tok_special_free(&tokenizer->specials);
+    tok_special_free(&tokenizer->normalised_specials);
+    base_arena_free(&tokenizer->arena);
     free(tokenizer->tokens.slots);
     free(tokenizer->first_merges);
     free(tokenizer->merge_links);

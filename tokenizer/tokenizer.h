@@ -18,6 +18,7 @@ typedef enum tok_kind {
     TOK_BYTE_BPE,     /* byte-level BPE (GGUF tokenizer.ggml.model "gpt2"): merges by rank, a pre-tokeniser first */
     TOK_SENTENCE_BPE, /* SentencePiece BPE ("llama"): merges by score, byte fallback */
     TOK_UNIGRAM,      /* SentencePiece Unigram ("t5"): the likeliest tokens, text being normalised first */
+    TOK_WORDPIECE,    /* WordPiece ("bert"): the longest tokens from the left; needs a described pipeline */
 } tok_kind;
 
 /* The values of GGUF's tokenizer.ggml.token_type. */
@@ -32,6 +33,14 @@ typedef enum tok_type {
 
 #define TOK_NONE (-1) /* no such token */
 
+/* A token that is found in a text before anything else. */
+enum {
+    TOK_ADDED_CONTROL = 1,     /* only with TOK_PARSE_SPECIAL */
+    TOK_ADDED_LEFT_SPACE = 2,  /* takes in the white space before it */
+    TOK_ADDED_RIGHT_SPACE = 4, /* and after it */
+    TOK_ADDED_SINGLE_WORD = 8, /* not inside of a word */
+    TOK_ADDED_NORMALISED = 16, /* found in normalised text */
+};
 typedef struct tok_config {
     tok_kind kind;
     base_slice pre;           /* name of the pre-tokeniser, such as "smollm"; only for TOK_BYTE_BPE */
@@ -39,13 +48,31 @@ typedef struct tok_config {
     const float *scores;      /* [n_tokens], or NULL (only TOK_BYTE_BPE does without) */
     const int32_t *types;     /* [n_tokens] of tok_type, or NULL: all normal */
     uint32_t n_tokens;
-    const base_slice *merges; /* [n_merges] "left right", in order of rank (TOK_BYTE_BPE) */
+    const base_slice *merges;       /* [n_merges] "left right", in order of rank (TOK_BYTE_BPE) */
+    const base_slice *merge_rights; /* [n_merges], or NULL; with it, `merges` has the left sides only */
     uint32_t n_merges;
     int32_t bos, eos, eot, unknown, padding; /* token ids or TOK_NONE */
     bool add_bos, add_eos;                   /* what the checkpoint puts around a text */
     bool add_space_prefix;                   /* TOK_SENTENCE_BPE, TOK_UNIGRAM: a space before the text */
-    bool remove_extra_spaces;                /* TOK_UNIGRAM: of several spaces one stays, at the ends none */
-    base_slice replacements;                 /* TOK_UNIGRAM: tokenizer.ggml.precompiled_charsmap, or empty */
+    bool remove_extra_spaces;                /* those two: of several spaces one stays, at the ends none */
+    base_slice replacements;                 /* those two: tokenizer.ggml.precompiled_charsmap, or empty */
+    const int32_t *added_ids;    /* [n_added] found before anything else; NULL: those that the types tell of */
+    const uint32_t *added_flags; /* [n_added] of TOK_ADDED_ */
+    uint32_t n_added;
+    /*
+     * With `described`, how a text is normalised and cut, and how tokens become text again, is told by JSON values as a
+     * Hugging Face tokenizer.json has them (empty: null), in place of `pre` and the rules of SentencePiece above.
+     */
+    bool described;
+    base_slice normaliser, pretokeniser, decoder;
+    bool byte_fallback; /* a character without token becomes tokens such as <0x0A> */
+    bool fuse_unknown;  /* unknown characters in a row are one unknown token */
+    bool ignore_merges; /* a word that is a token stays whole */
+    base_slice word_prefix,
+        continuing_prefix;         /* TOK_WORDPIECE: before the text of tokens that begin a word, or don't */
+    uint32_t longest_word;         /* TOK_WORDPIECE: characters; longer ones are unknown; 0: no limit */
+    const int32_t *before, *after; /* [n_before], [n_after]: ids put around a text besides bos and eos */
+    uint32_t n_before, n_after;
 } tok_config;
 
 typedef struct tok_tokenizer tok_tokenizer;
@@ -94,6 +121,13 @@ firn_status tok_encode_segments(const tok_tokenizer *tokenizer, base_slice text,
  * An id outside the vocabulary has none.
  */
 size_t tok_decode_one(const tok_tokenizer *tokenizer, int32_t id, bool special, char *buffer, size_t capacity);
+
+/*
+ * The bytes of all tokens as one text, terminated and with its length in *length; *text is the caller's (free()).
+ * Unlike the tokens one by one it has no space at the begin that encoding has put there.
+ */
+firn_status tok_decode(const tok_tokenizer *tokenizer, const int32_t *ids, size_t n_ids, bool special, char **text,
+                       size_t *length, firn_error *error);
 
 /* The longest token's bytes: a buffer of this size always suffices for tok_decode_one. */
 size_t tok_longest_token(const tok_tokenizer *tokenizer);

@@ -9,112 +9,38 @@
 #include <float.h>
 #include <stdlib.h>
 
-/*
- * The table is a double array of 32-bit units, a trie over bytes: the unit of a node holds its label (bits 0-7 and 31),
- * whether a text ends there (8), and the distance to its children (10-30, times 256 if bit 9). Where a text ends, its
- * first child's unit holds the offset of the replacement, which a zero ends.
- */
-firn_status tok_replacements_read(base_slice map, tok_replacements *out, firn_error *error)
-{
-    *out = (tok_replacements){0};
-    if (map.length == 0)
-        return FIRN_OK;
-    uint32_t bytes = 0;
-    if (map.length >= 4)
-        memcpy(&bytes, map.data, 4);
-    if (map.length < 4 || bytes % 4 != 0 || bytes > map.length - 4)
-        return base_fail(error, FIRN_ERROR_FORMAT, 0,
-                         "vocabulary: the table of replacements has %zu bytes, fewer than its header's %u, or no "
-                         "whole units",
-                         map.length, bytes);
-    out->units = map.data + 4;
-    out->n_units = bytes / 4;
-    out->texts = (base_slice){map.data + 4 + bytes, map.length - 4 - bytes};
-    if (out->texts.length == 0 || out->texts.data[out->texts.length - 1] != '\0')
-        return base_fail(error, FIRN_ERROR_FORMAT, map.length,
-                         "vocabulary: the last replacement text in the table has no end");
-    return FIRN_OK;
-}
-
-/* The bytes at the start of `text` that are replaced, and their replacement; 0: none are. */
-static size_t find_replacement(const tok_replacements *map, base_slice text, base_slice *replacement)
-{
-    size_t matched = 0;
-    uint32_t node = 0, unit;
-    for (size_t i = 0; i <= text.length && node < map->n_units; i++) {
-        memcpy(&unit, map->units + (size_t)node * 4, 4);
-        if (i > 0 && (unit & 0x800000FFU) != (unsigned char)text.data[i - 1])
-            break;
-        const uint32_t children = node ^ (unit >> 10) << ((unit & 1U << 9) >> 6);
-        if ((unit >> 8 & 1) != 0 && children < map->n_units) {
-            uint32_t offset;
-            memcpy(&offset, map->units + (size_t)children * 4, 4);
-            offset &= 0x7FFFFFFFU;
-            if (i > 0 && offset < map->texts.length) {
-                matched = i;
-                *replacement = base_slice_from(map->texts.data + offset);
-            }
-        }
-        if (i == text.length || text.data[i] == '\0')
-            break;
-        node = children ^ (unsigned char)text.data[i];
-    }
-    return matched;
-}
-
-typedef struct normalised {
-    char *text;
-    size_t length, capacity;
+/* What has been written so far. */
+typedef struct spacing {
     bool begun, in_word; /* a word has begun; the last byte is one's */
-} normalised;
-
-static bool append(normalised *out, const char *text, size_t length)
-{
-    if (out->length + length > out->capacity) {
-        const size_t capacity = 2 * (out->length + length);
-        char *const grown = capacity < UINT32_MAX ? realloc(out->text, capacity) : NULL;
-        if (!grown)
-            return false;
-        out->text = grown;
-        out->capacity = capacity;
-    }
-    memcpy(out->text + out->length, text, length);
-    out->length += length;
-    return true;
-}
+} spacing;
 
 /* Appends bytes with spaces as their symbol: one before the first word, and, if extra ones go, one before each. */
-static bool append_spaced(const tok_tokenizer *tokenizer, normalised *out, base_slice piece)
+static bool append_spaced(const tok_tokenizer *tokenizer, spacing *state, tok_buffer *out, base_slice piece)
 {
     const bool remove = tokenizer->config.remove_extra_spaces;
     for (size_t i = 0; i < piece.length; i++) {
         const bool space = piece.data[i] == ' ';
-        const bool wanted = out->begun ? remove : tokenizer->config.add_space_prefix;
-        const bool begins = !space && !out->in_word;
-        if (((begins && wanted) || (space && !remove)) && !append(out, TOK_SPACE_SYMBOL, 3))
+        const bool wanted = state->begun ? remove : tokenizer->config.add_space_prefix;
+        const bool begins = !space && !state->in_word;
+        if (((begins && wanted) || (space && !remove)) && !tok_append(out, TOK_SPACE_SYMBOL, 3))
             return false;
-        if (!space && !append(out, &piece.data[i], 1))
+        if (!space && !tok_append(out, &piece.data[i], 1))
             return false;
-        out->begun = out->begun || begins;
-        out->in_word = !space;
+        state->begun = state->begun || begins;
+        state->in_word = !space;
     }
     return true;
 }
 
-static bool normalise(const tok_tokenizer *tokenizer, base_slice text, normalised *out)
+bool tok_normalise_sentence(const tok_tokenizer *tokenizer, base_slice text, tok_buffer *out)
 {
-    for (size_t i = 0; i < text.length;) {
-        const base_slice rest = {text.data + i, text.length - i};
-        base_slice piece = {0};
-        size_t used = find_replacement(&tokenizer->replacements, rest, &piece);
-        if (used == 0) {
-            const tok_character c = tok_character_at(rest.data, rest.data + rest.length);
-            used = c.length;
-            piece = c.length == 1 && c.code >= 0x80 ? base_slice_from("\xEF\xBF\xBD") : (base_slice){rest.data, used};
-        }
-        if (!append_spaced(tokenizer, out, piece))
+    spacing state = {0};
+    while (text.length > 0) {
+        base_slice piece;
+        const size_t used = tok_replacement_at(&tokenizer->replacements, text, &piece);
+        if (!append_spaced(tokenizer, &state, out, piece))
             return false;
-        i += used;
+        text = (base_slice){text.data + used, text.length - used};
     }
     return true;
 }
@@ -165,29 +91,27 @@ static void find_best_steps(const tok_tokenizer *tokenizer, base_slice text, ste
 bool tok_unigram_encode(const tok_tokenizer *tokenizer, base_slice text, bool (*push)(void *, int32_t, base_slice),
                         void *receiver)
 {
-    normalised out = {0};
-    step *steps = NULL;
-    bool done = normalise(tokenizer, text, &out);
-    if (done && out.length > 0)
-        done = (steps = malloc((out.length + 1) * sizeof *steps)) != NULL;
-    if (done && out.length > 0) {
-        find_best_steps(tokenizer, (base_slice){out.text, out.length}, steps);
-        /* Turns the links around, so that steps[i].start is where the token that begins at i ends. */
-        uint32_t end = (uint32_t)out.length, next = end;
-        int32_t id = TOK_NONE;
-        while (end > 0) {
-            const step last = steps[end];
-            steps[end].start = next;
-            steps[end].id = id;
-            id = last.id;
-            next = end;
-            end = last.start;
-        }
-        steps[0] = (step){.id = id, .start = next};
-        for (uint32_t at = 0; done && at < out.length; at = steps[at].start)
-            done = push(receiver, steps[at].id, (base_slice){out.text + at, steps[at].start - at});
+    if (text.length == 0)
+        return true;
+    step *const steps = malloc((text.length + 1) * sizeof *steps);
+    bool done = steps != NULL;
+    if (done)
+        find_best_steps(tokenizer, text, steps);
+    /* Turns the links around, so that steps[i].start is where the token that begins at i ends. */
+    uint32_t end = done ? (uint32_t)text.length : 0, next = end;
+    int32_t id = TOK_NONE;
+    while (end > 0) {
+        const step last = steps[end];
+        steps[end].start = next;
+        steps[end].id = id;
+        id = last.id;
+        next = end;
+        end = last.start;
     }
+    if (done)
+        steps[0] = (step){.id = id, .start = next};
+    for (uint32_t at = 0; done && at < text.length; at = steps[at].start)
+        done = push(receiver, steps[at].id, (base_slice){text.data + at, steps[at].start - at});
     free(steps);
-    free(out.text);
     return done;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/vocabulary.h"
 
+#include "engine/vocabulary.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,26 +14,8 @@ support_vocabulary support_vocabulary_open(const char *path)
         fprintf(stderr, "%s\n", error.message);
         abort();
     }
-    const mod_vocabulary *const v = mod_checkpoint_vocabulary(out.checkpoint);
-    out.config = (tok_config){
-        .kind = base_slice_is(v->model, "llama") ? TOK_SENTENCE_BPE : TOK_BYTE_BPE,
-        .pre = v->pre,
-        .tokens = v->tokens,
-        .scores = v->scores,
-        .types = v->types,
-        .n_tokens = v->n_tokens,
-        .merges = v->merges,
-        .n_merges = v->n_merges,
-        .bos = v->bos,
-        .eos = v->eos,
-        .eot = v->eot,
-        .unknown = v->unknown,
-        .padding = v->padding,
-        .add_bos = v->add_bos,
-        .add_eos = v->add_eos,
-        .add_space_prefix = v->add_space_prefix,
-    };
-    if (tok_create(&out.config, &out.tokenizer, &error) != FIRN_OK) {
+    if (eng_tokenizer_config(mod_checkpoint_vocabulary(out.checkpoint), &out.config, &error) != FIRN_OK ||
+        tok_create(&out.config, &out.tokenizer, &error) != FIRN_OK) {
         fprintf(stderr, "%s: %s\n", path, error.message);
         abort();
     }

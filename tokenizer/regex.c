@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tokenizer/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+
+enum {
+    LONGEST_PATTERN = 16384, /* bytes */
+    MOST_STEPS = 1000000,    /* of one search */
+    MOST_HEAP = 32768,       /* KiB, of one search */
+    STACK_LEAST = 32768,     /* bytes, of compiled code */
+    STACK_MOST = 1 << 20,
+};
+
+struct tok_regex {
+    pcre2_code *code;
+};
+
+struct tok_regex_search {
+    const pcre2_code *code;
+    pcre2_match_data *match;
+    pcre2_match_context *context;
+    pcre2_jit_stack *stack;
+};
+
+firn_status tok_regex_create(base_slice pattern, tok_regex **out, firn_error *error)
+{
+    *out = NULL;
+    if (pattern.length > LONGEST_PATTERN)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "a regular expression of %zu bytes; at most %d are allowed", pattern.length, LONGEST_PATTERN);
+    tok_regex *const regex = calloc(1, sizeof *regex);
+    int code = 0;
+    size_t place = 0;
+    if (regex)
+        regex->code = pcre2_compile((PCRE2_SPTR)(pattern.length > 0 ? pattern.data : ""), pattern.length,
+                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code,
+                                    &place, NULL);
+    if (!regex || !regex->code) {
+        unsigned char message[120] = "no memory";
+        if (regex)
+            pcre2_get_error_message(code, message, sizeof message);
+        free(regex);
+        return base_fail(error, FIRN_ERROR_FORMAT, place, "the regular expression '%.*s' is wrong at byte %zu: %s",
+                         (int)(pattern.length < 200 ? pattern.length : 200), pattern.length > 0 ? pattern.data : "",
+                         place, (const char *)message);
+    }
+    pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* where it can't be, it is interpreted */
+    *out = regex;
+    return FIRN_OK;
+}
+
+void tok_regex_free(tok_regex *regex)
+{
+    if (regex)
+        pcre2_code_free(regex->code);
+    free(regex);
+}
+
+tok_regex_search *tok_regex_begin(const tok_regex *regex)
+{
+    tok_regex_search *const search = calloc(1, sizeof *search);
+    if (!search)
+        return NULL;
+    search->code = regex->code;
+    search->match = pcre2_match_data_create(1, NULL);
+    search->context = pcre2_match_context_create(NULL);
+    search->stack = pcre2_jit_stack_create(STACK_LEAST, STACK_MOST, NULL);
+    if (!search->match || !search->context) {
+        tok_regex_end(search);
+        return NULL;
+    }
+    pcre2_set_match_limit(search->context, MOST_STEPS);
+    pcre2_set_heap_limit(search->context, MOST_HEAP);
+    pcre2_jit_stack_assign(search->context, NULL, search->stack);
+    return search;
+}
+
+void tok_regex_end(tok_regex_search *search)
+{
+    if (!search)
+        return;
+    pcre2_jit_stack_free(search->stack);
+    pcre2_match_context_free(search->context);
+    pcre2_match_data_free(search->match);
+    free(search);
+}
+
+tok_found tok_regex_find(tok_regex_search *search, base_slice text, size_t from, size_t *start, size_t *end)
+{
+    if (from >= text.length)
+        return TOK_NOT_FOUND;
+    const int n = pcre2_match(search->code, (PCRE2_SPTR)text.data, text.length, from, PCRE2_NOTEMPTY, search->match,
+                              search->context);
+    if (n < 0)
+        return n == PCRE2_ERROR_NOMATCH ? TOK_NOT_FOUND : TOK_FOUND_LIMIT;
+    const size_t *const found = pcre2_get_ovector_pointer(search->match);
+    if (found[0] < from || found[1] <= found[0]) /* \K can do that */
+        return TOK_NOT_FOUND;
+    *start = found[0];
+    *end = found[1];
+    return TOK_FOUND;
+}
