@@ -3,6 +3,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -24,6 +25,37 @@ struct tok_regex_search {
     pcre2_jit_stack *stack;
 };
 
+/*
+ * Writes the pattern with \\w and \\W (outside of brackets) spelled out: the engines that files are written for count
+ * marks and connectors as parts of words, PCRE2 does not. `out` has room for 24 times the pattern.
+ */
+static size_t spell_out_words(base_slice pattern, char *out)
+{
+    static const char word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
+    size_t length = 0;
+    bool in_brackets = false;
+    for (size_t i = 0; i < pattern.length; i++) {
+        const char c = pattern.data[i];
+        const char escaped = c == '\\' && i + 1 < pattern.length ? pattern.data[i + 1] : '\0';
+        if (escaped == 'w' || (escaped == 'W' && !in_brackets)) {
+            if (!in_brackets)
+                length += (size_t)sprintf(out + length, "[%s", escaped == 'W' ? "^" : "");
+            memcpy(out + length, word, sizeof word - 1);
+            length += sizeof word - 1;
+            if (!in_brackets)
+                out[length++] = ']';
+            i++;
+            continue;
+        }
+        if (c == '[' || c == ']')
+            in_brackets = c == '[';
+        out[length++] = c;
+        if (c == '\\' && i + 1 < pattern.length)
+            out[length++] = pattern.data[++i];
+    }
+    return length;
+}
+
 firn_status tok_regex_create(base_slice pattern, tok_regex **out, firn_error *error)
 {
     *out = NULL;
@@ -31,21 +63,24 @@ firn_status tok_regex_create(base_slice pattern, tok_regex **out, firn_error *er
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "a regular expression of %zu bytes; at most %d are allowed", pattern.length, LONGEST_PATTERN);
     tok_regex *const regex = calloc(1, sizeof *regex);
+    char *const spelled = malloc(24 * pattern.length + 1);
     int code = 0;
     size_t place = 0;
-    if (regex)
-        regex->code = pcre2_compile((PCRE2_SPTR)(pattern.length > 0 ? pattern.data : ""), pattern.length,
+    if (regex && spelled)
+        regex->code = pcre2_compile((PCRE2_SPTR)spelled, spell_out_words(pattern, spelled),
                                     PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code,
                                     &place, NULL);
     if (!regex || !regex->code) {
         unsigned char message[120] = "no memory";
-        if (regex)
+        if (regex && spelled)
             pcre2_get_error_message(code, message, sizeof message);
+        free(spelled);
         free(regex);
         return base_fail(error, FIRN_ERROR_FORMAT, place, "the regular expression '%.*s' is wrong at byte %zu: %s",
                          (int)(pattern.length < 200 ? pattern.length : 200), pattern.length > 0 ? pattern.data : "",
                          place, (const char *)message);
     }
+    free(spelled);
     pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* where it can't be, it is interpreted */
     *out = regex;
     return FIRN_OK;
