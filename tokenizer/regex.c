@@ -27,11 +27,12 @@ struct tok_regex_search {
 
 /*
  * Writes the pattern with \\w and \\W (outside of brackets) spelled out: the engines that files are written for count
- * marks and connectors as parts of words, PCRE2 does not. `out` has room for 24 times the pattern.
+ * marks and connectors, and of fractions and superscripts those of Latin-1, as parts of words, PCRE2 does not. `out`
+ * has room for 32 times the pattern.
  */
 static size_t spell_out_words(base_slice pattern, char *out)
 {
-    static const char word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
+    static const char word[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\xB2\\xB3\\xB9\\xBC-\\xBE";
     size_t length = 0;
     bool in_brackets = false;
     for (size_t i = 0; i < pattern.length; i++) {
@@ -63,7 +64,7 @@ firn_status tok_regex_create(base_slice pattern, tok_regex **out, firn_error *er
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "a regular expression of %zu bytes; at most %d are allowed", pattern.length, LONGEST_PATTERN);
     tok_regex *const regex = calloc(1, sizeof *regex);
-    char *const spelled = malloc(24 * pattern.length + 1);
+    char *const spelled = malloc(32 * pattern.length + 1);
     int code = 0;
     size_t place = 0;
     if (regex && spelled)
