@@ -59,6 +59,13 @@ firn_status firn_template_render(const firn_template *program, const firn_templa
                                  firn_error *error);
 void firn_rendered_free(firn_rendered *rendered);
 
+/*
+ * OpenAI's form has the arguments of tool calls as a string of JSON, but most templates write them out as the object
+ * that the string stands for. Gives *out (free()): the messages with such objects in place of strings that hold one,
+ * and every other byte as it was. A template that wants strings refuses that, and can then be given the original.
+ */
+firn_status firn_messages_parse_arguments(const char *messages, char **out, firn_error *error);
+
 #ifdef __cplusplus
 }
 #endif

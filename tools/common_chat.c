@@ -141,26 +141,40 @@ void tool_chat_close(tool_chat *chat)
     *chat = (tool_chat){.model = NULL};
 }
 
-firn_status tool_chat_prompt(const tool_chat *chat, tool_text *text, int32_t **ids, size_t *n_ids, firn_error *error)
+/* With the arguments of tool calls as objects, or as they are written where the template doesn't take that. */
+static firn_status render(const tool_chat *chat, const char *messages, firn_rendered *out, firn_error *error)
 {
-    tool_text messages = {NULL, 0};
-    firn_rendered rendered = {.text = NULL};
     firn_error fault = {0};
-    firn_status status = tool_conversation_json(&chat->conversation, false, &messages, error);
-    if (status != FIRN_OK)
-        return status;
+    char *parsed = NULL;
     firn_template_input input = firn_template_input_default();
-    input.messages = messages.data;
     input.tools = chat->conversation.tools;
     input.variables = chat->variables;
     input.bos = chat->bos;
     input.eos = chat->eos;
     input.now = &chat->now;
-    status = firn_template_render(chat->program, &input, &rendered, &fault);
-    free(messages.data);
+    firn_status status = firn_messages_parse_arguments(messages, &parsed, error);
     if (status != FIRN_OK)
-        return base_fail(error, status, fault.offset, "the chat template, %s", fault.message);
-    status = firn_tokenize_rendered(chat->model, &rendered, ids, n_ids, error);
+        return status;
+    input.messages = parsed;
+    status = firn_template_render(chat->program, &input, out, NULL);
+    if (status != FIRN_OK) {
+        input.messages = messages;
+        status = firn_template_render(chat->program, &input, out, &fault);
+    }
+    free(parsed);
+    return status == FIRN_OK ? FIRN_OK : base_fail(error, status, fault.offset, "the chat template, %s", fault.message);
+}
+
+firn_status tool_chat_prompt(const tool_chat *chat, tool_text *text, int32_t **ids, size_t *n_ids, firn_error *error)
+{
+    tool_text messages = {NULL, 0};
+    firn_rendered rendered = {.text = NULL};
+    firn_status status = tool_conversation_json(&chat->conversation, false, &messages, error);
+    if (status == FIRN_OK)
+        status = render(chat, messages.data, &rendered, error);
+    free(messages.data);
+    if (status == FIRN_OK)
+        status = firn_tokenize_rendered(chat->model, &rendered, ids, n_ids, error);
     if (status == FIRN_OK && text != NULL) {
         *text = (tool_text){rendered.text, rendered.length};
         rendered.text = NULL;

@@ -76,6 +76,15 @@ def test_messages_from_a_file(generate):
             generate.refuses(["--messages", file.name], file.name, part)
 
 
+def test_arguments_of_tool_calls(generate):
+    call = {"type": "function", "function": {"name": "f", "arguments": '{"x": 1.50}'}}
+    shown = ["--show-prompt", "-n", "0"]
+    with written([{"role": "user", "content": "u"}, {"role": "assistant", "content": "", "tool_calls": [call]}]) as file:
+        for given, wanted in (("{{ a | tojson }}", b'{"x": 1.5}'), ("{{ '<' + a + '>' }}", b'<{"x": 1.50}>')):
+            template = "{% set a = messages[1].tool_calls[0].function.arguments %}" + given
+            assert generate.output(*shown, "--chat-template", template, "--messages", file.name) == wanted
+
+
 def test_templates(generate):
     shown = ["--show-prompt", "-n", "0", "-sys", "s", "u"]
     for name, wanted in (("chatml", "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n"),
