@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small tokenizers of many configurations (make_ids.py): ids and decoded texts are those of the reference library. */
+#include "engine/vocabulary.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/vocabulary.h"
 
@@ -85,6 +86,50 @@ static void check(const char *name)
     free(folder);
     cJSON_Delete(expected);
     cJSON_Delete(strings);
+}
+
+/* What is left of a damaged file is refused or used, but never more than that. */
+Test(trained, damaged_files_are_refused_or_used, .timeout = 120)
+{
+    static const char *const names[] = {"bpe-llama2", "unigram-split", "wordpiece-bert"};
+    char folder[] = "/tmp/firn-trained-XXXXXX", path[64];
+    cr_assert(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/tokenizer.json", folder);
+    int n_refused = 0;
+    for (int i = 0; i < 600; i++) {
+        char relative[200];
+        snprintf(relative, sizeof relative, "tests/data/tokenizer/trained/%s/tokenizer.json", names[i % 3]);
+        char *const source = support_source(relative);
+        unsigned long length;
+        char *const text = support_read_file(source, &length);
+        const size_t at = (size_t)i * 7919 % (i % 2 ? length : 4000);
+        if (i % 4 < 2)
+            text[at] = "0{}[]\",:-9e"[i % 11];
+        else
+            length = at + 1;
+        FILE *const file = fopen(path, "wb");
+        cr_assert(file && fwrite(text, 1, length, file) == length && fclose(file) == 0);
+        mod_checkpoint *checkpoint = NULL;
+        tok_tokenizer *tokenizer = NULL;
+        tok_config config;
+        firn_error error = {0};
+        const bool done = mod_checkpoint_open_vocabulary(folder, &checkpoint, &error) == FIRN_OK &&
+                          eng_tokenizer_config(mod_checkpoint_vocabulary(checkpoint), &config, &error) == FIRN_OK &&
+                          tok_create(&config, &tokenizer, &error) == FIRN_OK;
+        cr_expect(done || error.message[0], "refused without a message");
+        n_refused += !done;
+        tok_ids ids = {0};
+        if (done)
+            cr_expect_eq(tok_encode(tokenizer, base_slice_from("a <s> caf\u00e9"), 3, &ids, &error), FIRN_OK);
+        tok_ids_free(&ids);
+        tok_destroy(tokenizer);
+        mod_checkpoint_close(checkpoint);
+        free(text);
+        free(source);
+    }
+    cr_expect_gt(n_refused, 300);
+    remove(path);
+    remove(folder);
 }
 
 #define TRAINED_LIST(X)                               \
