@@ -10,7 +10,7 @@
 
 enum {
     ENG_PRIVATE_COLUMNS = 4, /* up to this many tokens, every thread keeps the residual stream for itself */
-    ENG_HEAD_COLUMNS = 8,    /* positions whose logits are computed together */
+    ENG_HEAD_COLUMNS = 32,   /* positions whose logits are computed together */
     ENG_DEFAULT_BATCH = 512,
     ENG_FFN_ROWS = 2 * KERN_TILE_ROWS, /* inner rows that are made together: one activation block of the down matrix */
 };
