@@ -217,7 +217,7 @@ DAMAGE(row_is_no_multiple_of_a_block)
 }
 DAMAGE(type_unknown)
 {
-    gguf_find_tensor(b, QUERY)->type = 40;
+    gguf_find_tensor(b, QUERY)->type = KERN_TYPE_LIMIT;
 }
 DAMAGE(type_removed)
 {
@@ -344,7 +344,7 @@ static const bad_file bad_files[] = {
     {"G22", dimension_2_42, FORMAT, {"'" QUERY "'", "[4398046511105]", "larger than the file"}, 0},
     {"G22", two_of_2_63, FORMAT, {"'" QUERY "'", "[9223372036854775744]", "larger than the file"}, 0},
     {"G23", row_is_no_multiple_of_a_block, FORMAT, {"'" QUERY "'", "33 elements", "Q8_0", "multiple of 32"}, 0},
-    {"G24", type_unknown, UNSUPPORTED, {"'" QUERY "'", "type 40", "0 to 39"}, 0},
+    {"G24", type_unknown, UNSUPPORTED, {"'" QUERY "'", "type 41", "0 to 40"}, 0},
     {"G24", type_removed, UNSUPPORTED, {"'" QUERY "'", "type 4,", "removed"}, 0},
     {"G25", size_wraps_when_padded, FORMAT, {"'" QUERY "'", "[4611686018427387903]", "larger than the file"}, 0},
     {"G26", offset_not_aligned, FORMAT, {"'" QUERY "'", "offset 5 ", "not aligned", "has to be"}, 0},
