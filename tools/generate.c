@@ -229,13 +229,22 @@ static firn_status take_prompt(run *r, firn_error *error)
     return status;
 }
 
+/*
+ * Whether the prompt is continued as it is. With log-probabilities it is, unless a conversation is asked for: they
+ * measure a text, which a template would change.
+ */
+static bool is_raw(const settings *s)
+{
+    return s->raw || s->ids != NULL || (s->n_logprobs != NO_LOGPROBS && !tool_chat_asked(&s->chat));
+}
+
 /* Opens the conversation, if the prompt is to be one, and makes the prompt its last message. */
 static firn_status begin_chat(run *r, firn_error *error)
 {
     const settings *const s = r->settings;
     tool_conversation *const all = &r->chat.conversation;
     const base_slice text = {r->prompt.data, r->prompt.length};
-    const firn_status status = s->raw || s->ids != NULL ? FIRN_OK : tool_chat_open(&r->chat, r->model, &s->chat, error);
+    const firn_status status = is_raw(s) ? FIRN_OK : tool_chat_open(&r->chat, r->model, &s->chat, error);
     if (status != FIRN_OK || r->chat.program == NULL || text.data == NULL)
         return status;
     return tool_conversation_insert(all, all->count, TOOL_USER, text, error);
@@ -438,7 +447,7 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"--check-tensors", NULL, TOOL_ON, &s->check_tensors, 0, "look for parameters that are not finite"},
         {"--json", NULL, TOOL_ON, &s->json, 0, "one JSON object at the end instead of text"},
         {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,
-         "with --json: log-probabilities, and N alternatives"},
+         "with --json: log-probabilities, and N alternatives; a text prompt is taken as with --raw"},
         {"-i,--interactive,-cnv,--conversation", NULL, TOOL_ON, &s->interactive, 0,
          "talk in the terminal; /help there"},
         {"--raw,-no-cnv,--no-conversation", NULL, TOOL_ON, &s->raw, 0,
