@@ -40,6 +40,8 @@ static firn_status read_constraint(eng_ir *ir, firn_constraint_kind kind, base_s
     switch (kind) {
     case FIRN_CONSTRAINT_GRAMMAR:
         return eng_compile_gbnf(ir, text, error);
+    case FIRN_CONSTRAINT_SCHEMA:
+        return eng_compile_schema(ir, text, error);
     case FIRN_CONSTRAINT_REGEX:
         return read_regex(ir, text, error);
     case FIRN_CONSTRAINT_CHOICES:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constraints on generated text: a grammar (GBNF), a regular expression or a list of choices. Text that
+ * Constraints on generated text: a grammar (GBNF), a JSON schema, a regular expression or a list of choices. Text that
  * has ended under a constraint always satisfies it. Nothing here fails open: what can't be compiled or satisfied is an
  * error, and so is a point from which no token leads on.
  *
@@ -44,11 +44,12 @@ void firn_vocabulary_release(firn_vocabulary *vocabulary); /* NULL is allowed, h
 
 typedef enum firn_constraint_kind {
     FIRN_CONSTRAINT_GRAMMAR, /* GBNF; the rule `root` is the whole */
+    FIRN_CONSTRAINT_SCHEMA,  /* JSON schema, draft 2020-12; properties come in the schema's order */
     FIRN_CONSTRAINT_REGEX,   /* the whole text matches it */
     FIRN_CONSTRAINT_CHOICES, /* one a line */
 } firn_constraint_kind;
 
-/* The error's offset is a byte of `text`, where it has one; its message names line and column. */
+/* The error's offset is a byte of `text`, where it has one; its message names line and column, or the schema's path. */
 firn_status firn_constraint_compile(firn_constraint_kind kind, const char *text, size_t length, firn_constraint **out,
                                     firn_error *error);
 void firn_constraint_release(firn_constraint *constraint);

@@ -11,12 +11,14 @@
 enum {
     ENG_GRAMMAR_BYTES_MOST = 64 * 1024, /* of a grammar or a regular expression */
     ENG_GRAMMAR_RULES_MOST = 10000,
-    ENG_SCHEMA_BYTES_MOST = 1024 * 1024, /* of a list of choices */
+    ENG_SCHEMA_BYTES_MOST = 1024 * 1024, /* of a schema or a list of choices */
     ENG_NESTING_MOST = 256,
     ENG_REPETITION_MOST = 2000,
+    ENG_LENGTH_MOST = 65535, /* of strings and arrays in a schema's bounds */
 };
 
 firn_status eng_compile_gbnf(eng_ir *ir, base_slice text, firn_error *error);
+firn_status eng_compile_schema(eng_ir *ir, base_slice text, firn_error *error);
 firn_status eng_compile_choices(eng_ir *ir, base_slice text, firn_error *error);
 
 /*
