@@ -247,6 +247,8 @@ static firn_status begin_chat(run *r, firn_error *error)
     const firn_status status = is_raw(s) ? FIRN_OK : tool_chat_open(&r->chat, r->model, &s->chat, error);
     if (status != FIRN_OK || r->chat.program == NULL || text.data == NULL)
         return status;
+    if (text.length == 0)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt is empty");
     return tool_conversation_insert(all, all->count, TOOL_USER, text, error);
 }
 

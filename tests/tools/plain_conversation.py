@@ -31,6 +31,8 @@ def test_a_prompt_is_a_message_by_default(generate):
     assert raw == shown.encode() + answer
     assert generate.json(PROMPT, "--temp", "0", "-n", "8")["text"].encode() == answer
     assert generate.output("--show-prompt", "--no-display-prompt", "-n", "0", PROMPT) == b""
+    generate.refuses([""], "the prompt is empty")
+    generate.refuses([], "the prompt is empty")  # standard input is
 
 
 def test_raw_text_and_ids_see_no_template(generate):
