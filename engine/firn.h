@@ -205,15 +205,69 @@ firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries
 
 #include "engine/parameters.h" /* firn_generation_parameters, their table, defaults and checks */
 
+/*
+ * firn_sampler_create_for knows the model's tokens; the other doesn't, and refuses parameters that name texts or need
+ * to know which tokens end a text.
+ */
+firn_status firn_sampler_create_for(const firn_generation_parameters *parameters, const firn_model *model,
+                                    firn_sampler **out, firn_error *error);
 firn_status firn_sampler_create(const firn_generation_parameters *parameters, uint32_t n_vocab, firn_sampler **out,
                                 firn_error *error);
 void firn_sampler_release(firn_sampler *sampler);
 
 /*
- * Picks the token that follows `position` tokens of sequence `sequence`. The same arguments, parameters and logits give
- * the same token everywhere. `logits` [n_vocab] are only read. Returns the id, or -1 if no logit is finite.
+ * What came so far, which penalties and the like depend on: tokens of the prompt, then one call for each token that was
+ * generated. firn_sampler_reserve makes room for `n_tokens` in all, so that accepting allocates nothing.
+ */
+firn_status firn_sampler_reserve(firn_sampler *sampler, size_t n_tokens, firn_error *error);
+firn_status firn_sampler_prompt(firn_sampler *sampler, const int32_t *ids, size_t n_ids, firn_error *error);
+firn_status firn_sampler_accept(firn_sampler *sampler, int32_t id, firn_error *error);
+
+/* Forgets all but the first n_keep tokens, as if the rest had never come; 0: as new. */
+void firn_sampler_rewind(firn_sampler *sampler, size_t n_keep);
+
+/* The token never comes at this place: for a caller who went back to take another way. Going further back ends it. */
+firn_status firn_sampler_ban(firn_sampler *sampler, int32_t id, firn_error *error);
+
+/*
+ * Picks the token that follows `position` tokens of sequence `sequence`. The same arguments, parameters, tokens so far
+ * and logits give the same token everywhere. `logits` [n_vocab] are only read. Returns the id, or -1 if no token is
+ * left that may come.
  */
 int32_t firn_sampler_pick(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position);
+
+/* As firn_logprobs, but of the distribution that the last pick was drawn from: after all shaping. */
+float firn_sampler_logprobs(const firn_sampler *sampler, int32_t id, uint32_t n_top, int32_t *top_ids,
+                            float *top_logprobs);
+
+enum { FIRN_SAMPLER_STAGES = 16 }; /* at most */
+
+typedef struct firn_explained_token {
+    int32_t id;
+    int32_t dropped_by; /* index of a stage, or -1 */
+    float logit;
+    double noise;                                /* Gumbel: the largest of log-probability + noise wins */
+    double probability[FIRN_SAMPLER_STAGES + 1]; /* under the model, then after each stage */
+} firn_explained_token;
+
+typedef struct firn_explanation {
+    size_t n_stages, n_tokens;
+    const char *stages[FIRN_SAMPLER_STAGES];
+    size_t n_left[FIRN_SAMPLER_STAGES + 1]; /* tokens: at first, then after each stage */
+    int32_t winner;
+    firn_explained_token *tokens; /* [n_tokens] the likeliest under the model; where the winner is not of them it is the
+                                     last. The caller gives the array and how many it holds */
+} firn_explanation;
+
+/* Picks like firn_sampler_pick and tells how. Slow. */
+int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position,
+                             firn_explanation *explanation);
+
+/*
+ * Looks for the texts of a list (stop, banned_strings) in text[from .. length). *found: one is there, and the result is
+ * where the first begins. Else the result is where bytes begin that may yet become one: `length` if there are none.
+ */
+size_t firn_find_texts(const firn_list *texts, const char *text, size_t length, size_t from, bool *found);
 
 /*
  * Natural-log probabilities under the model itself, before any shaping: of `id`, and of the `n_top` likeliest tokens

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/parameters.h"
 
+#include "base/json.h"
+#include "base/number.h"
 #include "base/slice.h"
+#include "engine/parameter_texts.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,14 +61,9 @@ const firn_parameter *firn_parameter_find(const char *name)
     return NULL;
 }
 
-/* Decimal notation only: strtod alone would take hexadecimal, "inf", "nan" and leading spaces. */
 static bool read_number(const char *text, double *value)
 {
-    char *end;
-    if (text[0] == '\0' || text[strspn(text, "+-.0123456789eE")] != '\0')
-        return false;
-    *value = strtod(text, &end);
-    return *end == '\0';
+    return base_parse_double(base_slice_from(text), value);
 }
 
 static bool read_seed(const char *text, uint64_t *seed)
@@ -88,11 +86,13 @@ static bool read_switch(const char *text, bool *value)
     return *value || listed("false,0,off,disabled", text);
 }
 
+enum { REAL_TEXT = 32 };
+
 /* The shortest decimal that reads back as `value`. */
-static void print_real(double value, char text[FIRN_PARAMETER_TEXT])
+static void print_real(double value, char text[REAL_TEXT])
 {
     for (int digits = 6; digits <= 17; digits++) { /* %g drops zeros at the end */
-        snprintf(text, FIRN_PARAMETER_TEXT, "%.*g", digits, value);
+        snprintf(text, REAL_TEXT, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             return;
     }
@@ -105,7 +105,7 @@ static bool within(const firn_parameter *row, double value)
 
 void firn_parameter_range(const firn_parameter *parameter, char text[FIRN_PARAMETER_RANGE_TEXT])
 {
-    char lowest[FIRN_PARAMETER_TEXT], highest[FIRN_PARAMETER_TEXT];
+    char lowest[REAL_TEXT], highest[REAL_TEXT];
     const size_t capacity = FIRN_PARAMETER_RANGE_TEXT;
     switch (parameter->kind) {
     case FIRN_PARAMETER_SWITCH:
@@ -122,8 +122,28 @@ void firn_parameter_range(const firn_parameter *parameter, char text[FIRN_PARAME
         print_real(parameter->highest, highest);
         snprintf(text, capacity, "a number from %s to %s", lowest, highest);
         break;
+    case FIRN_PARAMETER_TEXTS:
+        snprintf(text, capacity, "a text that isn't empty, or a JSON array of them (at most %d, %d bytes)",
+                 FIRN_LIST_ENTRIES, FIRN_LIST_TEXT - 1);
+        break;
+    case FIRN_PARAMETER_IDS:
+        snprintf(text, capacity, "a token id, or a JSON array of them (at most %d)", FIRN_LIST_ENTRIES);
+        break;
+    case FIRN_PARAMETER_BIAS:
+        snprintf(text, capacity,
+                 "ID+X, TEXT-X or TEXT-inf with X up to %.0f, or a JSON array of [ID or TEXT, X or false] (at most %d)",
+                 parameter->highest, FIRN_LIST_ENTRIES);
+        break;
+    case FIRN_PARAMETER_ORDER:
+#define NAME_AND_LETTER(name, letter, other) #name " (" #letter "), "
+        snprintf(text, capacity, "letters or names of stages, with ; between: %.*s",
+                 (int)sizeof(FIRN_STAGE_LIST(NAME_AND_LETTER)) - 3, FIRN_STAGE_LIST(NAME_AND_LETTER));
+#undef NAME_AND_LETTER
+        break;
     }
 }
+
+/* ---- setting ---- */
 
 static firn_status refuse(const firn_parameter *row, const char *text, firn_error *error)
 {
@@ -133,12 +153,34 @@ static firn_status refuse(const firn_parameter *row, const char *text, firn_erro
                      row->flags, text, range);
 }
 
+static firn_status unknown(const char *name, firn_error *error)
+{
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "there is no generation parameter '%.60s'", name);
+}
+
+static bool is_list(const firn_parameter *row)
+{
+    return row->kind >= FIRN_PARAMETER_TEXTS;
+}
+
+static firn_status set_list(firn_generation_parameters *parameters, const firn_parameter *row, const char *text,
+                            firn_error *error)
+{
+    const firn_generation_parameters standard = firn_generation_parameters_default();
+    firn_list list;
+    memcpy(&list, (const char *)parameters + row->offset, sizeof list);
+    if (!eng_list_from_text(row, text, (const firn_list *)(const void *)((const char *)&standard + row->offset), &list))
+        return refuse(row, text, error);
+    memcpy((char *)parameters + row->offset, &list, sizeof list);
+    return FIRN_OK;
+}
+
 firn_status firn_parameter_set(firn_generation_parameters *parameters, const char *name, const char *text,
                                firn_error *error)
 {
     const firn_parameter *const row = firn_parameter_find(name);
     if (row == NULL)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "there is no generation parameter '%.60s'", name);
+        return unknown(name, error);
     char *const member = (char *)parameters + row->offset;
     uint64_t seed;
     double number;
@@ -164,9 +206,88 @@ firn_status firn_parameter_set(firn_generation_parameters *parameters, const cha
             return refuse(row, text, error);
         memcpy(member, &on, sizeof on);
         return FIRN_OK;
+    case FIRN_PARAMETER_TEXTS:
+    case FIRN_PARAMETER_IDS:
+    case FIRN_PARAMETER_BIAS:
+    case FIRN_PARAMETER_ORDER:
+        return set_list(parameters, row, text, error);
     }
     return refuse(row, text, error);
 }
+
+firn_status firn_parameter_set_json(firn_generation_parameters *parameters, const char *name, const char *json,
+                                    size_t length, firn_error *error)
+{
+    const firn_parameter *const row = firn_parameter_find(name);
+    char text[FIRN_PARAMETER_TEXT];
+    if (row == NULL)
+        return unknown(name, error);
+    snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1, json);
+    if (is_list(row)) {
+        firn_list list;
+        if (!eng_list_from_json(row, (base_slice){json, length}, &list))
+            return refuse(row, text, error);
+        memcpy((char *)parameters + row->offset, &list, sizeof list);
+        return FIRN_OK;
+    }
+    const bool truth = strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    if (length >= sizeof text || (row->kind == FIRN_PARAMETER_SWITCH) != truth)
+        return refuse(row, text, error);
+    return firn_parameter_set(parameters, name, text, error);
+}
+
+/* ---- a JSON object ---- */
+
+/* The value behind a key: where it begins and how long it is. */
+static firn_status next_value(base_json *reader, base_slice *value, firn_error *error)
+{
+    base_json ahead = *reader;
+    base_json_event event;
+    firn_status status = base_json_next(&ahead, &event, error);
+    if (status == FIRN_OK)
+        status = base_json_skip(reader, error);
+    *value = (base_slice){reader->text.data + event.offset, reader->position - event.offset};
+    return status;
+}
+
+firn_status firn_parameters_read(firn_generation_parameters *parameters, const char *json, size_t length,
+                                 const char *ignored, firn_error *error)
+{
+    firn_generation_parameters read = *parameters;
+    uint64_t seen = 0; /* a bit a row */
+    _Static_assert(ROW_COUNT <= 64, "a bit a row");
+    base_json reader = base_json_begin((base_slice){json, length});
+    base_json_event event;
+    firn_status status = base_json_next(&reader, &event, error);
+    if (status == FIRN_OK && event.kind != BASE_JSON_OBJECT_BEGIN)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, event.offset, "parameters have to be a JSON object");
+    while (status == FIRN_OK) {
+        char name[64];
+        base_slice value;
+        status = base_json_next(&reader, &event, error);
+        if (status != FIRN_OK || event.kind != BASE_JSON_KEY)
+            break;
+        snprintf(name, sizeof name, "%.*s", event.text.length < sizeof name ? (int)event.text.length : 60,
+                 event.text.data);
+        const firn_parameter *const row = name[0] == '-' ? NULL : firn_parameter_find(name);
+        status = next_value(&reader, &value, error);
+        if (status != FIRN_OK || (row == NULL && listed(ignored, name)))
+            continue;
+        if (row == NULL)
+            return unknown(name, error);
+        if ((seen >> (row - rows) & 1) != 0)
+            return base_fail(error, FIRN_ERROR_ARGUMENT, event.offset, "%s is given twice", row->name);
+        seen |= (uint64_t)1 << (row - rows);
+        status = firn_parameter_set_json(&read, name, value.data, value.length, error);
+    }
+    if (status == FIRN_OK)
+        status = base_json_next(&reader, &event, error); /* nothing may follow */
+    if (status == FIRN_OK)
+        *parameters = read;
+    return status;
+}
+
+/* ---- printing and checking ---- */
 
 void firn_parameter_print(const firn_generation_parameters *parameters, const firn_parameter *parameter, char *text)
 {
@@ -195,6 +316,12 @@ void firn_parameter_print(const firn_generation_parameters *parameters, const fi
         memcpy(&on, member, sizeof on);
         snprintf(text, FIRN_PARAMETER_TEXT, "%s", on ? "true" : "false");
         break;
+    case FIRN_PARAMETER_TEXTS:
+    case FIRN_PARAMETER_IDS:
+    case FIRN_PARAMETER_BIAS:
+    case FIRN_PARAMETER_ORDER:
+        snprintf(text, FIRN_PARAMETER_TEXT, "%.*s", FIRN_LIST_TEXT - 1, member);
+        break;
     }
 }
 
@@ -206,13 +333,18 @@ firn_status firn_generation_parameters_check(const firn_generation_parameters *p
                          "firn_generation_parameters_default()",
                          parameters->size, sizeof *parameters);
     /* what can be printed and read back is allowed, and nothing else */
+    firn_generation_parameters copy = *parameters;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char text[FIRN_PARAMETER_TEXT];
-        firn_generation_parameters copy = *parameters;
         firn_parameter_print(parameters, &rows[i], text);
-        const firn_status status = firn_parameter_set(&copy, rows[i].name, text, error);
+        const firn_status status = firn_parameter_set_json(&copy, rows[i].name, text, strlen(text), error);
         if (status != FIRN_OK)
             return status;
     }
+    if (parameters->n_predict >= 0 && parameters->min_tokens > parameters->n_predict)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "min_tokens (--min-tokens) %d and n_predict (-n) %d contradict each other; give min_tokens "
+                         "from 0 to n_predict",
+                         parameters->min_tokens, parameters->n_predict);
     return FIRN_OK;
 }

@@ -1,64 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Picks the next token: truncation (top_k, then top_p, then min_p, each on what the one before left), temperature, and
- * the noise. The pick is the survivor with the largest logit / temperature + Gumbel noise, which is an exact draw from
- * the softmax of logit / temperature over the survivors. The noise belongs to (seed, sequence, position, token), so the
- * pick depends on the set of survivors and not on any order of them; where two are equal, the lower id wins.
+ * Picks the next token. Stages edit, shape and truncate, each on what the one before left; then the pick is the token
+ * with the largest logit / temperature + Gumbel noise, which is an exact draw from the softmax of logit / temperature
+ * over the tokens that are left. The noise belongs to (seed, sequence, position, token), so the pick depends on the set
+ * of tokens and not on any order of them; where two are equal, the lower id wins.
  *
- * The sampler sees logits and generation parameters and no model, never writes a logit, allocates nothing after it was
- * made, and sorts only what top_k or top_p keep.
+ * The sampler sees logits and generation parameters and no model, never writes a logit, allocates nothing in a pick,
+ * and sorts only what is kept.
  */
-#include "base/philox.h"
-#include "engine/firn.h"
+#include "base/checked.h"
 #include "engine/logprobs.h"
+#include "engine/sampler_p.h"
 #include "kernels/math.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* The vocabulary is looked through in blocks whose largest logits are known, so that most are never looked into. */
-enum { BLOCK = 256 };
+/* ---- making one ---- */
 
-typedef struct candidate {
-    float logit;
-    int32_t id; /* of the token, or the number of a block */
-} candidate;
-
-struct firn_sampler {
-    firn_generation_parameters parameters;
-    uint32_t n_vocab, n_blocks;
-    candidate *blocks;     /* [n_blocks] the largest logit of each, in any order */
-    candidate *candidates; /* [n_vocab] */
-};
-
-/* The candidates that are left: after a truncation by rank in ascending order, so the best is the last. */
-typedef struct survivors {
-    const candidate *first;
-    size_t count;
-} survivors;
-
-firn_status firn_sampler_create(const firn_generation_parameters *parameters, uint32_t n_vocab, firn_sampler **out,
-                                firn_error *error)
+static bool greedy(const firn_generation_parameters *p)
 {
-    *out = NULL;
-    const firn_status status = firn_generation_parameters_check(parameters, error);
-    if (status != FIRN_OK)
-        return status;
-    if (parameters->seed == FIRN_SEED_DRAW && parameters->temperature > 0)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "seed: -1 has to be replaced by a drawn seed before a sampler is made");
-    if (n_vocab == 0 || n_vocab > INT32_MAX)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "a vocabulary of %u tokens; 1 to %d are allowed",
-                         n_vocab, INT32_MAX);
+    return p->temperature <= 0 && p->dynatemp_range <= 0;
+}
+
+/* Lists the stages that have an effect. */
+static void compile(firn_sampler *sampler)
+{
+    const firn_generation_parameters *const p = &sampler->parameters;
+    const eng_stage *all[FIRN_SAMPLER_STAGES];
+    size_t n = 0;
+    if (p->mirostat != 0) {
+        all[n++] = eng_stage_find("temperature");
+        all[n++] = &eng_stage_mirostat;
+    }
+    firn_list_entry entry;
+    for (size_t i = 0; p->mirostat == 0 && firn_list_at(&p->samplers, i, &entry); i++)
+        all[n++] = eng_stage_find(entry.text);
+    bool has_temperature = false, keeps_best = true;
+    for (size_t i = 0; i < n; i++) {
+        has_temperature |= strcmp(all[i]->name, "temperature") == 0;
+        keeps_best &= all[i]->keeps_best || !all[i]->active(p) || strcmp(all[i]->name, "temperature") == 0;
+    }
+    const bool only_best = greedy(p) && has_temperature && keeps_best;
+    sampler->stages[sampler->n_stages++] = &eng_stage_bias;
+    for (size_t i = 0; i < n; i++)
+        if (all[i]->active(p) && !(only_best && all[i]->keeps_best))
+            sampler->stages[sampler->n_stages++] = all[i];
+}
+
+static eng_steering steering_at_start(const firn_generation_parameters *p)
+{
+    const double remembered = 1 / (1 - p->adaptive_decay);
+    return (eng_steering){2 * p->mirostat_tau, p->adaptive_target * remembered, remembered};
+}
+
+void eng_words_free(eng_words *words)
+{
+    free(words->biases);
+    free(words->ids);
+    free(words->words);
+    free(words->ending);
+    free(words->breakers);
+    *words = (eng_words){0};
+}
+
+firn_status eng_sampler_create(const firn_generation_parameters *parameters, uint32_t n_vocab, eng_words words,
+                               firn_sampler **out, firn_error *error)
+{
     firn_sampler *const sampler = calloc(1, sizeof *sampler);
-    if (sampler == NULL)
+    *out = NULL;
+    if (sampler == NULL) {
+        eng_words_free(&words);
         goto no_memory;
+    }
     sampler->parameters = *parameters;
-    sampler->n_vocab = n_vocab;
-    sampler->n_blocks = (n_vocab - 1) / BLOCK + 1;
-    sampler->blocks = calloc(sampler->n_blocks, sizeof *sampler->blocks);
-    sampler->candidates = calloc(n_vocab, sizeof *sampler->candidates);
-    if (sampler->blocks == NULL || sampler->candidates == NULL)
+    sampler->words = words;
+    sampler->picked = -1;
+    sampler->steering = steering_at_start(parameters);
+    sampler->marks = calloc(n_vocab, sizeof *sampler->marks);
+    sampler->marked = calloc(n_vocab, sizeof *sampler->marked);
+    if (!eng_candidates_create(&sampler->candidates, n_vocab) || sampler->marks == NULL || sampler->marked == NULL)
         goto no_memory;
+    compile(sampler);
     *out = sampler;
     return FIRN_OK;
 no_memory:
@@ -70,229 +93,289 @@ void firn_sampler_release(firn_sampler *sampler)
 {
     if (sampler == NULL)
         return;
-    free(sampler->blocks);
-    free(sampler->candidates);
+    eng_candidates_free(&sampler->candidates);
+    eng_words_free(&sampler->words);
+    free(sampler->marks);
+    free(sampler->marked);
+    free(sampler->seen);
+    free(sampler->z);
+    free(sampler->bans);
     free(sampler);
 }
 
-/* ---- a heap of candidates, the best at index 0 ---- */
+/* ---- what came so far ---- */
 
-static bool better(candidate a, candidate b)
+firn_status firn_sampler_reserve(firn_sampler *sampler, size_t n_tokens, firn_error *error)
 {
-    return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
-}
-
-static void sift_down(candidate *heap, size_t count, size_t at)
-{
-    const candidate moved = heap[at];
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && better(heap[child + 1], heap[child]);
-        if (!better(heap[child], moved))
-            break;
-        heap[at] = heap[child];
+    size_t seen_bytes, z_bytes;
+    if (n_tokens <= sampler->seen_capacity)
+        return FIRN_OK;
+    if (base_multiply_size(n_tokens, sizeof *sampler->seen, &seen_bytes) &&
+        base_multiply_size(n_tokens, sizeof *sampler->z, &z_bytes)) {
+        eng_seen *const seen = realloc(sampler->seen, seen_bytes);
+        sampler->seen = seen != NULL ? seen : sampler->seen;
+        uint32_t *const z = realloc(sampler->z, z_bytes);
+        sampler->z = z != NULL ? z : sampler->z;
+        if (seen != NULL && z != NULL) {
+            sampler->seen_capacity = n_tokens;
+            return FIRN_OK;
+        }
     }
-    heap[at] = moved;
+    return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a sampler to remember %zu tokens",
+                     n_tokens);
 }
 
-static void build_heap(candidate *heap, size_t count)
+static firn_status add_seen(firn_sampler *sampler, int32_t id, firn_error *error)
 {
-    for (size_t i = count / 2; i-- > 0;)
-        sift_down(heap, count, i);
-}
-
-/* Moves the best of `count` to the place behind the others, and returns it. */
-static candidate pop(candidate *heap, size_t count)
-{
-    const candidate best = heap[0];
-    heap[0] = heap[count - 1];
-    sift_down(heap, count - 1, 0);
-    heap[count - 1] = best;
-    return best;
-}
-
-/* ---- truncation ---- */
-
-/* Finds the largest logit of every block, and returns that of all; -infinity if no logit is finite. */
-static float survey(firn_sampler *sampler, const float *logits)
-{
-    float highest = -INFINITY;
-    for (uint32_t b = 0; b < sampler->n_blocks; b++) {
-        const uint32_t start = b * BLOCK, rest = sampler->n_vocab - start;
-        const float x = eng_highest_logit(logits + start, rest < BLOCK ? rest : BLOCK);
-        sampler->blocks[b] = (candidate){x, (int32_t)b};
-        highest = x > highest ? x : highest;
+    if (id < 0 || (uint32_t)id >= sampler->candidates.n_vocab)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "token id %d is outside the vocabulary; 0 to %u are allowed", id,
+                         sampler->candidates.n_vocab - 1);
+    if (sampler->n_seen == sampler->seen_capacity) {
+        const firn_status status = firn_sampler_reserve(sampler, 2 * sampler->n_seen + 64, error);
+        if (status != FIRN_OK)
+            return status;
     }
-    return highest;
+    sampler->seen[sampler->n_seen++] = (eng_seen){id, sampler->steering};
+    return FIRN_OK;
 }
 
-/* Collects the candidates whose logit is finite and not below `floor`. */
-static size_t gather(firn_sampler *sampler, const float *logits, float floor)
+firn_status firn_sampler_prompt(firn_sampler *sampler, const int32_t *ids, size_t n_ids, firn_error *error)
 {
-    size_t count = 0;
-    floor = floor < -FLT_MAX ? -FLT_MAX : floor;
-    for (uint32_t b = 0; b < sampler->n_blocks; b++) {
-        if (sampler->blocks[b].logit < floor)
-            continue;
-        const uint32_t start = (uint32_t)sampler->blocks[b].id * BLOCK, rest = sampler->n_vocab - start;
-        const uint32_t end = start + (rest < BLOCK ? rest : BLOCK);
-        for (uint32_t i = start; i < end; i++)
-            if (logits[i] >= floor && logits[i] <= FLT_MAX)
-                sampler->candidates[count++] = (candidate){logits[i], (int32_t)i};
+    firn_status status = firn_sampler_reserve(sampler, sampler->n_seen + n_ids, error);
+    for (size_t i = 0; i < n_ids && status == FIRN_OK; i++)
+        status = add_seen(sampler, ids[i], error);
+    sampler->n_prompt = sampler->n_seen;
+    return status;
+}
+
+firn_status firn_sampler_accept(firn_sampler *sampler, int32_t id, firn_error *error)
+{
+    const firn_generation_parameters *const p = &sampler->parameters;
+    const firn_status status = add_seen(sampler, id, error);
+    if (status != FIRN_OK || sampler->picked != id)
+        return status;
+    eng_steering *const s = &sampler->steering;
+    if (p->mirostat != 0) {
+        const double surprise = -kern_log_double(sampler->picked_probability) / 0.69314718055994531;
+        s->mu -= p->mirostat_eta * (surprise - p->mirostat_tau);
+    } else {
+        s->weighted_sum = sampler->picked_probability + p->adaptive_decay * s->weighted_sum;
+        s->total_weight = 1 + p->adaptive_decay * s->total_weight;
     }
-    return count;
+    sampler->picked = -1;
+    return FIRN_OK;
 }
 
-/* A float that is certainly not above x. */
-static float float_below(double x)
+void firn_sampler_rewind(firn_sampler *sampler, size_t n_keep)
 {
-    return nextafterf((float)x, -INFINITY);
-}
-
-/* The k best, ranked. Blocks with a maximum below the k-th largest of the maxima have none of them. */
-static survivors keep_top_k(firn_sampler *sampler, const float *logits, size_t k)
-{
-    float floor = -FLT_MAX;
-    if (k <= sampler->n_blocks) {
-        build_heap(sampler->blocks, sampler->n_blocks);
-        for (size_t i = 0; i < k; i++)
-            floor = pop(sampler->blocks, sampler->n_blocks - i).logit;
+    sampler->picked = -1;
+    if (n_keep < sampler->n_seen) {
+        sampler->steering = sampler->seen[n_keep].before;
+        sampler->n_seen = n_keep;
     }
-    const size_t count = gather(sampler, logits, floor);
-    k = k < count ? k : count;
-    build_heap(sampler->candidates, count);
-    for (size_t i = 0; i < k; i++)
-        pop(sampler->candidates, count - i);
-    return (survivors){sampler->candidates + count - k, k};
+    if (sampler->n_prompt > sampler->n_seen)
+        sampler->n_prompt = sampler->n_seen;
+    while (sampler->n_bans > 0 && sampler->bans[sampler->n_bans - 1].position > sampler->n_seen)
+        sampler->n_bans--;
 }
 
-static double weight(candidate c, float highest)
+firn_status firn_sampler_ban(firn_sampler *sampler, int32_t id, firn_error *error)
 {
-    return (double)kern_exp(c.logit - highest);
+    if (id < 0 || (uint32_t)id >= sampler->candidates.n_vocab)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "token id %d is outside the vocabulary", id);
+    size_t bytes;
+    eng_ban *const grown =
+        base_multiply_size(sampler->n_bans + 1, sizeof *sampler->bans, &bytes) ? realloc(sampler->bans, bytes) : NULL;
+    if (grown == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to ban a token");
+    sampler->bans = grown;
+    sampler->bans[sampler->n_bans++] = (eng_ban){sampler->n_seen, id};
+    return FIRN_OK;
 }
 
-/* The nucleus of candidates that are ranked already. */
-static survivors keep_top_p(survivors ranked, double p, float highest)
+/* ---- the pick ---- */
+
+typedef struct winner {
+    double score;
+    int32_t id;
+} winner;
+
+static inline void compete(winner *best, eng_noise *noise, int32_t id, double scaled)
 {
-    const candidate *const end = ranked.first + ranked.count;
-    double total = 0, sum = 0;
-    for (size_t i = 1; i <= ranked.count; i++)
-        total += weight(end[-(ptrdiff_t)i], highest);
-    for (size_t i = 1; i <= ranked.count; i++) {
-        sum += weight(end[-(ptrdiff_t)i], highest);
-        if (sum >= p * total)
-            return (survivors){end - i, i};
+    const uint64_t bits = eng_noise_bits(noise, id);
+    if (scaled + eng_gumbel_at_most(bits) < best->score)
+        return;
+    const double score = scaled + eng_gumbel(bits);
+    if (score > best->score || (score == best->score && id < best->id))
+        *best = (winner){score, id};
+}
+
+static int32_t draw(firn_sampler *sampler)
+{
+    const eng_candidates *const c = &sampler->candidates;
+    winner best = {-INFINITY, -1};
+    if (c->logits == NULL && c->count == 1)
+        return c->first[0].id;
+    for (size_t i = c->count; i-- > 0;) /* the best first, so that few others need their noise in full */
+        compete(&best, &sampler->noise, c->first[i].id, ((double)c->first[i].logit - (double)c->highest) / c->divisor);
+    for (uint32_t i = 0; c->logits != NULL && i < c->n_vocab; i++)
+        if (eng_usable_logit(c->logits[i]) >= -FLT_MAX)
+            compete(&best, &sampler->noise, (int32_t)i, ((double)c->logits[i] - (double)c->highest) / c->divisor);
+    return best.id;
+}
+
+/* What the pick of `id` teaches those who steer. */
+static void learn(firn_sampler *sampler, int32_t id)
+{
+    eng_candidates *const c = &sampler->candidates;
+    const firn_generation_parameters *const p = &sampler->parameters;
+    sampler->picked = -1;
+    if (p->mirostat != 0) {
+        for (size_t i = 0; i < c->count; i++)
+            if (c->first[i].id == id)
+                sampler->picked_probability = eng_candidates_weight(c, c->first[i].logit) / eng_candidates_total(c);
+    } else if (p->adaptive_target >= 0 && c->logits == NULL) {
+        sampler->picked_probability = (double)c->own[id];
+    } else {
+        return;
     }
-    return ranked;
+    sampler->picked = id;
 }
 
-/*
- * The nucleus of the whole vocabulary. Tokens below probability (1 - p) / n have less than 1 - p together, so it lies
- * in the others, and only these are ranked, as far as needed.
- */
-static survivors keep_top_p_of_all(firn_sampler *sampler, const float *logits, double p, float highest)
+typedef void (*stage_observer)(void *argument, size_t stage, const eng_candidates *c);
+
+static int32_t pick(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position,
+                    stage_observer observe, void *argument)
 {
-    const double total = eng_sum_exp(logits, sampler->n_vocab, highest);
-    const double slack = 0.001; /* far more than all rounding */
-    const double floor = kern_log_double((1.0 - p) / sampler->n_vocab * total) + (double)highest - slack;
-    const size_t count = gather(sampler, logits, float_below(floor));
-    build_heap(sampler->candidates, count);
-    double sum = 0;
-    size_t kept = 0;
-    while (kept < count && (kept == 0 || sum < p * total)) {
-        sum += weight(pop(sampler->candidates, count - kept), highest);
-        kept++;
+    eng_candidates *const c = &sampler->candidates;
+    sampler->noise = eng_noise_at(sampler->parameters.seed, sequence, position);
+    eng_candidates_begin(c, logits);
+    for (size_t i = 0; i < sampler->n_stages; i++) {
+        if (i > 0 && !eng_candidates_survey(c)) /* the first edits, and needs no survey */
+            return -1;
+        sampler->stages[i]->apply(sampler, c);
+        if (observe != NULL && eng_candidates_survey(c))
+            observe(argument, i, c);
     }
-    return (survivors){sampler->candidates + count - kept, kept};
-}
-
-/* Those that top_k and top_p leave; of those that min_p drops, whose logits are below `floor`, some may be left. */
-static survivors truncate_by_rank(firn_sampler *sampler, const float *logits, float highest, double floor)
-{
-    const firn_generation_parameters *const parameters = &sampler->parameters;
-    if (parameters->top_k > 0 && (uint32_t)parameters->top_k < sampler->n_vocab) {
-        const survivors ranked = keep_top_k(sampler, logits, (size_t)parameters->top_k);
-        return parameters->top_p < 1 ? keep_top_p(ranked, parameters->top_p, highest) : ranked;
-    }
-    if (parameters->top_p < 1)
-        return keep_top_p_of_all(sampler, logits, parameters->top_p, highest);
-    return (survivors){sampler->candidates, gather(sampler, logits, float_below(floor))};
-}
-
-/* ---- noise ---- */
-
-/* One Philox block has the bits of two neighbouring tokens. */
-typedef struct noise {
-    uint64_t key, position;
-    int32_t pair; /* token id / 2 that `bits` belong to, or -1 */
-    uint64_t bits[2];
-} noise;
-
-static noise noise_at(uint64_t seed, uint64_t sequence, uint64_t position)
-{
-    const base_philox_block counter = {{(uint32_t)sequence, (uint32_t)(sequence >> 32), 0, 0}};
-    const base_philox_block key = base_philox(counter, seed);
-    return (noise){.key = (uint64_t)key.word[1] << 32 | key.word[0], .position = position, .pair = -1};
-}
-
-static uint64_t noise_bits(noise *source, int32_t id)
-{
-    if (source->pair != id >> 1) {
-        const base_philox_block counter = {
-            {(uint32_t)id >> 1, 0, (uint32_t)source->position, (uint32_t)(source->position >> 32)}};
-        const base_philox_block block = base_philox(counter, source->key);
-        source->pair = id >> 1;
-        source->bits[0] = (uint64_t)block.word[1] << 32 | block.word[0];
-        source->bits[1] = (uint64_t)block.word[3] << 32 | block.word[2];
-    }
-    return source->bits[id & 1];
-}
-
-/*
- * -log(-log(1 - v)) for v = (bits + 1/2) / 2^64, from -3.9 to 45. Both tails keep their precision: 1 - v is never
- * formed where v is small, and is formed from the inverted bits where v is near 1.
- */
-static double gumbel(uint64_t bits)
-{
-    const double v = ((double)bits + 0.5) * 0x1p-64;
-    const double exponential = v < 0.25 ? -kern_log_near_one(-v) : -kern_log_double(((double)~bits + 0.5) * 0x1p-64);
-    return -kern_log_double(exponential);
-}
-
-/* Not less than gumbel(bits): -log(1 - v) >= v >= 2^-(zeros + 1), and 0.694 > ln 2. Costs no logarithm. */
-static double gumbel_at_most(uint64_t bits)
-{
-    const int zeros = bits == 0 ? 64 : __builtin_clzll(bits);
-    return 0.694 * (zeros + 1);
+    if (!eng_candidates_survey(c))
+        return -1;
+    const int32_t id = draw(sampler);
+    learn(sampler, id);
+    return id;
 }
 
 int32_t firn_sampler_pick(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position)
 {
-    const firn_generation_parameters *const parameters = &sampler->parameters;
-    const float highest = survey(sampler, logits);
-    if (highest < -FLT_MAX)
-        return -1;
-    if (parameters->temperature <= 0)
-        return keep_top_k(sampler, logits, 1).first->id;
+    return pick(sampler, logits, sequence, position, NULL, NULL);
+}
 
-    const double floor =
-        parameters->min_p > 0 ? kern_log_double(parameters->min_p) + (double)highest : -(double)FLT_MAX;
-    const survivors left = truncate_by_rank(sampler, logits, highest, floor);
-    noise source = noise_at(parameters->seed, sequence, position);
-    double best = -INFINITY;
-    int32_t best_id = -1;
-    for (size_t i = left.count; i-- > 0;) {
-        const candidate c = left.first[i];
-        if ((double)c.logit < floor)
+/* ---- what was picked from ---- */
+
+static double log_share(const eng_candidates *c, float logit, double log_total)
+{
+    return ((double)logit - (double)c->highest) / c->divisor - log_total;
+}
+
+float firn_sampler_logprobs(const firn_sampler *sampler, int32_t id, uint32_t n_top, int32_t *top_ids,
+                            float *top_logprobs)
+{
+    const eng_candidates *const c = &sampler->candidates;
+    const bool any = c->surveyed && c->highest >= -FLT_MAX;
+    const double log_total = any ? kern_log_double(eng_candidates_total(c)) : 0;
+    const size_t n = !any ? 0 : c->logits != NULL ? c->n_vocab : c->count;
+    float own = id < 0 ? 0.0f : -INFINITY;
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        const eng_candidate token =
+            c->logits != NULL ? (eng_candidate){eng_usable_logit(c->logits[i]), (int32_t)i} : c->first[i];
+        if (token.id == id)
+            own = (float)log_share(c, token.logit, log_total);
+        if (!(token.logit >= -FLT_MAX) || n_top == 0)
             continue;
-        const double scaled = ((double)c.logit - (double)highest) / parameters->temperature;
-        const uint64_t bits = noise_bits(&source, c.id);
-        if (scaled + gumbel_at_most(bits) < best)
-            continue;
-        const double score = scaled + gumbel(bits);
-        if (score > best || (score == best && c.id < best_id)) {
-            best = score;
-            best_id = c.id;
+        size_t at = found < n_top ? found++ : n_top;
+        for (; at > 0; at--) { /* the list is short: insertion */
+            const eng_candidate before = {top_logprobs[at - 1], top_ids[at - 1]};
+            if (!eng_candidate_better(token, before))
+                break;
+            if (at < n_top) {
+                top_ids[at] = before.id;
+                top_logprobs[at] = before.logit;
+            }
+        }
+        if (at < n_top) {
+            top_ids[at] = token.id;
+            top_logprobs[at] = token.logit;
         }
     }
-    return best_id;
+    for (size_t i = 0; i < n_top; i++) {
+        top_ids[i] = i < found ? top_ids[i] : -1;
+        top_logprobs[i] = i < found ? (float)log_share(c, top_logprobs[i], log_total) : -INFINITY;
+    }
+    return own;
+}
+
+/* Fills one column of an explanation: 0 is what the model says, 1 + s what stage s left. */
+static void note(firn_explanation *e, size_t column, const eng_candidates *c)
+{
+    const double total = eng_candidates_total(c);
+    const size_t n = c->logits != NULL ? c->n_vocab : c->count;
+    for (size_t t = 0; t < e->n_tokens; t++)
+        e->tokens[t].probability[column] = 0;
+    e->n_left[column] = 0;
+    for (size_t i = 0; i < n; i++) {
+        const eng_candidate token =
+            c->logits != NULL ? (eng_candidate){eng_usable_logit(c->logits[i]), (int32_t)i} : c->first[i];
+        if (!(token.logit >= -FLT_MAX))
+            continue;
+        e->n_left[column]++;
+        for (size_t t = 0; t < e->n_tokens; t++)
+            if (e->tokens[t].id == token.id) {
+                e->tokens[t].probability[column] = eng_candidates_weight(c, token.logit) / total;
+                if (column == 0)
+                    e->tokens[t].logit = token.logit;
+                e->tokens[t].dropped_by = -1;
+            }
+    }
+    for (size_t t = 0; t < e->n_tokens && column > 0; t++)
+        if (e->tokens[t].probability[column] == 0 && e->tokens[t].dropped_by < 0)
+            e->tokens[t].dropped_by = (int32_t)column - 1;
+}
+
+static void note_stage(void *argument, size_t stage, const eng_candidates *c)
+{
+    firn_explanation *const e = argument;
+    e->n_stages = stage + 1;
+    note(e, stage + 1, c);
+}
+
+int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position,
+                             firn_explanation *explanation)
+{
+    firn_explanation *const e = explanation;
+    eng_candidates *const c = &sampler->candidates;
+    const size_t capacity = e->n_tokens;
+    e->winner = pick(sampler, logits, sequence, position, NULL, NULL);
+    eng_candidates_begin(c, logits);
+    e->n_tokens = e->n_stages = 0;
+    if (capacity == 0 || !eng_candidates_survey(c))
+        return e->winner;
+    eng_candidates_keep_best(c, capacity);
+    bool has_winner = false;
+    for (; e->n_tokens < c->count; e->n_tokens++) {
+        const int32_t id = c->first[c->count - 1 - e->n_tokens].id;
+        has_winner |= id == e->winner;
+        e->tokens[e->n_tokens] = (firn_explained_token){.id = id, .dropped_by = -1};
+    }
+    if (!has_winner && e->winner >= 0)
+        e->tokens[e->n_tokens - 1].id = e->winner;
+    eng_candidates_begin(c, logits);
+    eng_candidates_survey(c);
+    note(e, 0, c);
+    for (size_t s = 0; s < sampler->n_stages; s++)
+        e->stages[s] = sampler->stages[s]->name;
+    pick(sampler, logits, sequence, position, note_stage, e);
+    for (size_t t = 0; t < e->n_tokens; t++)
+        e->tokens[t].noise = eng_gumbel(eng_noise_bits(&sampler->noise, e->tokens[t].id));
+    return e->winner;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common_interactive.h"
 
+#include "tools/common_stream.h"
 #include "tools/common_system.h"
 #include "tools/common_terminal.h"
 
@@ -20,10 +21,9 @@ typedef struct talk {
     tool_chat *chat;
     firn_session *session;
     firn_generation_parameters parameters;
-    int32_t *ids; /* [n_ids] of the session's timeline */
-    size_t n_ids; /* as firn_session_length */
-    char *answer; /* [answer_length] of the last turn; capacity is enough for a full context */
-    size_t answer_length, answer_capacity;
+    int32_t *ids;       /* [n_ids] of the session's timeline */
+    size_t n_ids;       /* as firn_session_length */
+    tool_stream answer; /* of the last turn */
     uint64_t n_retries; /* of the last message: each has noise of its own */
     bool output_is_terminal, ended;
     turn_stats stats;
@@ -89,45 +89,60 @@ static firn_status take_prompt(talk *t, const int32_t *ids, size_t n_ids, firn_e
     return status;
 }
 
-/* Adds a token's bytes to the answer and shows the characters that are whole by now. */
-static firn_status add_text(talk *t, int32_t id, size_t *n_shown, firn_error *error)
+/* Goes back to where the answer had fewer tokens, the next of which comes another way. */
+static firn_status go_back(talk *t, firn_sampler *sampler, int32_t banned, firn_error *error)
 {
-    const size_t longest = firn_token_longest(t->chat->model);
-    if (t->answer_capacity - t->answer_length < longest) {
-        char *const grown = realloc(t->answer, 2 * t->answer_capacity + longest);
-        if (grown == NULL)
-            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for an answer of %zu bytes",
-                             t->answer_length);
-        t->answer = grown;
-        t->answer_capacity = 2 * t->answer_capacity + longest;
-    }
-    t->answer_length += firn_token_bytes(t->chat->model, id, false, t->answer + t->answer_length, longest);
-    const size_t whole = tool_whole_characters(t->answer, t->answer_length);
-    show(t, t->answer + *n_shown, whole - *n_shown);
-    *n_shown = whole;
-    return FIRN_OK;
+    t->n_ids = t->stats.n_prompt + t->answer.n_tokens;
+    t->stats.n_generated = t->answer.n_tokens;
+    firn_session_rewind(t->session, t->n_ids - 1);
+    firn_sampler_rewind(sampler, t->n_ids);
+    const firn_status status = firn_sampler_ban(sampler, banned, error);
+    return status != FIRN_OK
+               ? status
+               : firn_session_append(t->session, &t->ids[t->n_ids - 1], 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+}
+
+/* One token more. *ended: it is the last. */
+static firn_status generate_one(talk *t, firn_sampler *sampler, size_t *n_shown, bool *ended, firn_error *error)
+{
+    const int32_t id = firn_sampler_pick(sampler, firn_session_logits(t->session), t->n_retries, t->n_ids);
+    if (id < 0)
+        return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no token may follow token %zu", t->n_ids);
+    tool_stream_event event = TOOL_STREAM_GOES_ON;
+    int32_t banned = -1;
+    firn_status status = firn_sampler_accept(sampler, id, error);
+    t->stats.n_generated++;
+    *ended = firn_token_ends_text(t->chat->model, id);
+    if (status != FIRN_OK || *ended)
+        return status;
+    status = tool_stream_add(&t->answer, t->chat->model, &t->parameters, id, &event, &banned, error);
+    if (status != FIRN_OK)
+        return status;
+    if (event == TOOL_STREAM_REWINDS)
+        return go_back(t, sampler, banned, error);
+    show(t, t->answer.text + *n_shown, t->answer.shown - *n_shown);
+    *n_shown = t->answer.shown;
+    *ended = event == TOOL_STREAM_STOPS;
+    if (*ended)
+        return FIRN_OK;
+    status = firn_session_append(t->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+    if (status == FIRN_OK)
+        t->ids[t->n_ids++] = id;
+    return status;
 }
 
 static firn_status generate(talk *t, firn_sampler *sampler, firn_error *error)
 {
     const firn_generation_parameters *const p = &t->parameters;
-    firn_status status = FIRN_OK;
+    const double start = tool_seconds();
+    firn_status status = firn_sampler_prompt(sampler, t->ids, t->n_ids, error);
     size_t n_shown = 0;
-    while (status == FIRN_OK && !interrupted && !t->ended && t->n_ids < firn_session_context(t->session) &&
-           (p->n_predict < 0 || t->stats.n_generated < (size_t)p->n_predict)) {
-        const int32_t id = firn_sampler_pick(sampler, firn_session_logits(t->session), t->n_retries, t->n_ids);
-        if (id < 0)
-            return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no token may follow token %zu", t->n_ids);
-        t->stats.n_generated++;
-        if (firn_token_ends_text(t->chat->model, id) && !p->ignore_eos)
-            break;
-        status = add_text(t, id, &n_shown, error);
-        if (status == FIRN_OK)
-            status = firn_session_append(t->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
-        if (status == FIRN_OK)
-            t->ids[t->n_ids++] = id;
-    }
-    show(t, t->answer + n_shown, t->answer_length - n_shown);
+    bool ended = false;
+    while (status == FIRN_OK && !interrupted && !t->ended && !ended && t->n_ids < firn_session_context(t->session) &&
+           (p->n_predict < 0 || t->stats.n_generated < (size_t)p->n_predict) &&
+           (p->t_max_predict_ms == 0 || 1e3 * (tool_seconds() - start) < p->t_max_predict_ms))
+        status = generate_one(t, sampler, &n_shown, &ended, error);
+    show(t, t->answer.text + n_shown, t->answer.length - n_shown);
     return status;
 }
 
@@ -136,12 +151,12 @@ static firn_status answer_prompt(talk *t, firn_error *error)
     int32_t *ids = NULL;
     size_t n_ids = 0;
     firn_sampler *sampler = NULL;
-    t->answer_length = 0;
+    tool_stream_free(&t->answer);
     firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
     if (status == FIRN_OK && n_ids == 0)
         status = base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the chat template made an empty text");
     if (status == FIRN_OK)
-        status = firn_sampler_create(&t->parameters, firn_model_describe(t->chat->model).n_vocab, &sampler, error);
+        status = firn_sampler_create_for(&t->parameters, t->chat->model, &sampler, error);
     if (status == FIRN_OK)
         status = take_prompt(t, ids, n_ids, error);
     const double start = tool_seconds();
@@ -165,13 +180,13 @@ static void answer(talk *t)
     tool_conversation *const all = &t->chat->conversation;
     interrupted = 0;
     firn_status status = answer_prompt(t, &error);
-    if (t->answer_length > 0 || status == FIRN_OK)
+    if (t->answer.length > 0 || status == FIRN_OK)
         show(t, "\n", 1);
     if (interrupted)
         fputs("(interrupted)\n", stderr);
-    if (status == FIRN_OK && (t->answer_length > 0 || !interrupted))
-        status = tool_conversation_insert(all, all->count, TOOL_ASSISTANT, (base_slice){t->answer, t->answer_length},
-                                          &error);
+    if (status == FIRN_OK && (t->answer.length > 0 || !interrupted))
+        status = tool_conversation_insert(all, all->count, TOOL_ASSISTANT,
+                                          (base_slice){t->answer.text, t->answer.length}, &error);
     else
         tool_conversation_cut(all, tool_conversation_last_user(all));
     if (status != FIRN_OK)
@@ -434,6 +449,6 @@ firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_gen
 done:
     tool_terminal_close(terminal);
     free(t.ids);
-    free(t.answer);
+    tool_stream_free(&t.answer);
     return status;
 }

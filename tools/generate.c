@@ -12,6 +12,7 @@
 #include "tools/common_chat.h"
 #include "tools/common_interactive.h"
 #include "tools/common_json.h"
+#include "tools/common_stream.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
 #include "tools/common_tokens.h"
@@ -54,8 +55,8 @@ typedef struct run {
     tool_tokens tokens; /* for JSON: the prompt's, then those generated */
     size_t n_processed; /* tokens of the prompt; fewer than n_ids after an interruption */
     size_t n_generated, n_steps;
-    char *text; /* JSON: all that was generated; else what still has to be written, at most an unfinished character */
-    size_t length, capacity;
+    tool_stream stream; /* what was generated */
+    size_t n_written;   /* bytes of it */
     bool output_gone;
     double start, prompt_start, prompt_end, first_token, end; /* seconds */
 } run;
@@ -108,25 +109,14 @@ static firn_status put(run *r, const char *bytes, size_t length, firn_error *err
     return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "standard output: %s", strerror(errno));
 }
 
-/* Adds a token's bytes to the text and, unless JSON is wanted, writes the characters that are whole. */
-static firn_status add_text(run *r, int32_t id, firn_error *error)
+/* Writes what may be shown of the text by now, all of it at the end; nothing where JSON is wanted. */
+static firn_status show_text(run *r, bool at_end, firn_error *error)
 {
-    const size_t longest = firn_token_longest(r->model);
-    if (r->capacity - r->length < longest) {
-        char *const grown = realloc(r->text, 2 * r->capacity + longest);
-        if (grown == NULL)
-            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a text of %zu bytes", r->length);
-        r->text = grown;
-        r->capacity = 2 * r->capacity + longest;
-    }
-    r->length += firn_token_bytes(r->model, id, false, r->text + r->length, r->capacity - r->length);
-    if (r->settings->json)
+    const size_t end = at_end ? r->stream.length : r->stream.shown, begin = r->n_written;
+    if (r->settings->json || end <= begin)
         return FIRN_OK;
-    const size_t whole = tool_whole_characters(r->text, r->length);
-    const firn_status status = put(r, r->text, whole, error);
-    memmove(r->text, r->text + whole, r->length - whole);
-    r->length -= whole;
-    return status;
+    r->n_written = end;
+    return put(r, r->stream.text + begin, end - begin, error);
 }
 
 static firn_status show_prompt(run *r, firn_error *error)
@@ -137,8 +127,13 @@ static firn_status show_prompt(run *r, firn_error *error)
         fputs("\033[2m", stdout);
     if (r->prompt.data != NULL)
         status = put(r, r->prompt.data, r->prompt.length, error);
+    char *const bytes = malloc(firn_token_longest(r->model) + 1);
+    if (bytes == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token");
     for (size_t i = 0; r->prompt.data == NULL && i < r->n_ids && status == FIRN_OK; i++)
-        status = add_text(r, r->ids[i], error);
+        status =
+            put(r, bytes, firn_token_bytes(r->model, r->ids[i], false, bytes, firn_token_longest(r->model)), error);
+    free(bytes);
     return status == FIRN_OK && colour ? put(r, "\033[0m", 4, error) : status;
 }
 
@@ -187,7 +182,7 @@ static firn_status print_json(run *r, firn_error *error)
     if (status != FIRN_OK)
         return status;
     fputs(",\n\"text\":", stdout);
-    tool_json_string(stdout, r->text, r->length);
+    tool_json_string(stdout, r->stream.text, r->stream.length);
     fputs(",\n\"params\":", stdout);
     tool_json_parameters(stdout, &r->settings->parameters);
     const double prompt_seconds = r->prompt_end - r->prompt_start, seconds = r->end - r->first_token;
@@ -305,7 +300,9 @@ static firn_status open_everything(run *r, const char *path, firn_error *error)
     if (status == FIRN_OK)
         status = firn_session_create(r->model, &session_options, &r->session, error);
     if (status == FIRN_OK)
-        status = firn_sampler_create(&s->parameters, r->n_vocab, &r->sampler, error);
+        status = firn_sampler_create_for(&s->parameters, r->model, &r->sampler, error);
+    if (status == FIRN_OK)
+        status = firn_sampler_prompt(r->sampler, r->ids, r->n_ids, error);
     return status;
 }
 
@@ -356,33 +353,61 @@ static firn_status process_prompt(run *r, firn_error *error)
     return status;
 }
 
-static firn_status generate(run *r, firn_error *error)
+/* Goes back to where the text had n_keep generated tokens, one of which comes another way. */
+static firn_status go_back(run *r, size_t n_keep, int32_t banned, firn_error *error)
+{
+    const size_t length = r->n_ids + n_keep;
+    const int32_t last = n_keep > 0 ? r->stream.ids[n_keep - 1] : r->ids[r->n_ids - 1];
+    firn_sampler_rewind(r->sampler, length);
+    firn_session_rewind(r->session, length - 1);
+    r->tokens.count = r->tokens.count < length ? r->tokens.count : length;
+    r->n_generated = n_keep;
+    firn_status status = firn_sampler_ban(r->sampler, banned, error);
+    if (status == FIRN_OK)
+        status = firn_session_append(r->session, &last, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+    return status;
+}
+
+/* One token more. *ended: it is the last. */
+static firn_status generate_one(run *r, bool *ended, firn_error *error)
 {
     const firn_generation_parameters *const p = &r->settings->parameters;
-    const bool limited = p->n_predict >= 0;
+    const float *const logits = firn_session_logits(r->session);
+    const size_t position = firn_session_length(r->session);
+    const int32_t id = firn_sampler_pick(r->sampler, logits, 0, position);
+    if (id < 0)
+        return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
+                         "no token may come after token %zu: none has a logit that is a number, or all are banned",
+                         position);
+    firn_status status = firn_sampler_accept(r->sampler, id, error);
+    if (r->settings->json && status == FIRN_OK)
+        status = tool_tokens_add(&r->tokens, id, r->logprobs ? logits : NULL, r->n_vocab, error);
+    tool_stream_event event = TOOL_STREAM_GOES_ON;
+    int32_t banned = -1;
+    if (status == FIRN_OK)
+        status = tool_stream_add(&r->stream, r->model, p, id, &event, &banned, error);
+    if (status == FIRN_OK && event == TOOL_STREAM_REWINDS)
+        return go_back(r, r->stream.n_tokens, banned, error);
+    if (status == FIRN_OK)
+        status = show_text(r, false, error);
+    r->end = tool_seconds();
+    if (r->n_generated++ == 0)
+        r->first_token = r->end;
+    *ended = event == TOOL_STREAM_STOPS || firn_token_ends_text(r->model, id) || position == r->n_ctx ||
+             (p->n_predict >= 0 && r->n_generated == (size_t)p->n_predict) ||
+             (p->t_max_predict_ms > 0 && 1e3 * (r->end - r->prompt_end) >= p->t_max_predict_ms);
+    if (*ended || status != FIRN_OK)
+        return status;
+    r->n_steps++;
+    return firn_session_append(r->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+}
+
+static firn_status generate(run *r, firn_error *error)
+{
+    bool ended = r->settings->parameters.n_predict == 0;
     firn_status status = FIRN_OK;
-    while (status == FIRN_OK && !interrupted && !r->output_gone &&
-           (!limited || r->n_generated < (size_t)p->n_predict)) {
-        const float *const logits = firn_session_logits(r->session);
-        const size_t position = firn_session_length(r->session);
-        const int32_t id = firn_sampler_pick(r->sampler, logits, 0, position);
-        if (id < 0)
-            return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no logit after token %zu is a number",
-                             position);
-        if (r->settings->json)
-            status = tool_tokens_add(&r->tokens, id, r->logprobs ? logits : NULL, r->n_vocab, error);
-        if (status == FIRN_OK)
-            status = add_text(r, id, error);
-        r->end = tool_seconds();
-        if (r->n_generated++ == 0)
-            r->first_token = r->end;
-        const bool last = (firn_token_ends_text(r->model, id) && !p->ignore_eos) || position == r->n_ctx ||
-                          (limited && r->n_generated == (size_t)p->n_predict);
-        if (last || status != FIRN_OK)
-            break;
-        status = firn_session_append(r->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
-        r->n_steps++;
-    }
+    while (status == FIRN_OK && !ended && !interrupted && !r->output_gone)
+        status = generate_one(r, &ended, error);
     return status;
 }
 
@@ -418,8 +443,7 @@ static firn_status run_all(run *r, const char *path, firn_error *error)
         status = generate(r, error);
     if (r->settings->json && status == FIRN_OK)
         return print_json(r, error);
-    if (!r->settings->json && r->length > 0)
-        put(r, r->text, r->length, error); /* the beginning of a character that never ended */
+    show_text(r, true, error);
     if (!r->settings->json && tool_is_terminal(stdout))
         put(r, "\n", 1, error);
     return status;
@@ -524,6 +548,6 @@ int main(int argc, char **argv)
     tool_tokens_free(&r.tokens);
     free(r.prompt.data);
     free(r.ids);
-    free(r.text);
+    tool_stream_free(&r.stream);
     return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
 }

@@ -74,6 +74,19 @@ Test(parameters, set_and_print)
         {"ignore_eos", "true", "true"},
         {"ignore_eos", "0", "false"},
         {"top_p", "0.30000000000000004", "0.30000000000000004"},
+        {"samplers", "top_k;temp;min-p", "[\"top_k\",\"temperature\",\"min_p\"]"},
+        {"--sampler-seq", "kt", "[\"top_k\",\"temperature\"]"},
+        {"samplers", "[\"typical_p\"]", "[\"typ_p\"]"},
+        {"stop", "a\"\n", "[\"a\\\"\\n\"]"},
+        {"stop", "[\"a\", \"b\"]", "[\"a\",\"b\"]"},
+        {"stop", "[a", "[\"[a\"]"},
+        {"dry_sequence_breakers", "x", "[\"x\"]"},
+        {"stop_token_ids", "[2,3]", "[2,3]"},
+        {"stop_token_ids", "7", "[7]"},
+        {"logit_bias", "15043+1.5", "[[15043,1.5]]"},
+        {"logit_bias", "the-inf", "[[\"the\",false]]"},
+        {"logit_bias", " a-b-2e-1@10", "[[\" a-b\",-0.2,10]]"},
+        {"logit_bias", "[[5,false],[\"x\",1,3]]", "[[5,false],[\"x\",1,3]]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_generation_parameters parameters = firn_generation_parameters_default();
@@ -112,6 +125,16 @@ Test(parameters, bad_values_name_parameter_and_range)
     expect_refused("seed", "99999999999999999999", "18446744073709551614");
     expect_refused("ignore_eos", "yes", "true or false");
     expect_refused("temprature", "1", "temprature");
+    expect_refused("stop", "", "isn't empty");
+    expect_refused("stop", "\xff", "text");
+    expect_refused("samplers", "top_k;top_q", "temperature ('t')");
+    expect_refused("samplers", "kk", "letters");
+    expect_refused("samplers", "[3]", "letters");
+    expect_refused("logit_bias", "15043", "ID+X");
+    expect_refused("logit_bias", "1+1001", "1000");
+    expect_refused("logit_bias", "1+nan", "ID+X");
+    expect_refused("stop_token_ids", "-1", "a token id");
+    expect_refused("stop_token_ids", "2147483648", "a token id");
 }
 
 Test(parameters, check_refuses_values_set_without_it)
@@ -130,4 +153,113 @@ Test(parameters, check_refuses_values_set_without_it)
     parameters = firn_generation_parameters_default();
     parameters.size = 0;
     cr_assert_eq(firn_generation_parameters_check(&parameters, &error), FIRN_ERROR_ARGUMENT);
+}
+
+Test(parameters, flags_that_are_given_again_add_to_a_list)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    char printed[FIRN_PARAMETER_TEXT];
+    firn_list_entry entry;
+    cr_assert_eq(firn_parameter_set(&parameters, "--dry-sequence-breaker", "a", NULL), FIRN_OK);
+    cr_assert_eq(firn_parameter_set(&parameters, "--dry-sequence-breaker", "b", NULL), FIRN_OK);
+    firn_parameter_print(&parameters, firn_parameter_find("dry_sequence_breakers"), printed);
+    cr_assert_str_eq(printed, "[\"a\",\"b\"]");
+    cr_assert_eq(firn_parameter_set(&parameters, "-l", "7+2", NULL), FIRN_OK);
+    cr_assert_eq(firn_parameter_set(&parameters, "-l", "x\n-inf@4", NULL), FIRN_OK);
+    cr_assert(firn_list_at(&parameters.logit_bias, 0, &entry) && entry.id == 7 && entry.bias == 2 &&
+              entry.lasts == INT32_MAX);
+    cr_assert(firn_list_at(&parameters.logit_bias, 1, &entry) && entry.id == -1 && isinf(entry.bias) &&
+              entry.lasts == 4);
+    cr_assert_str_eq(entry.text, "x\n");
+    cr_assert_not(firn_list_at(&parameters.logit_bias, 2, &entry));
+    int added = 0;
+    while (added < 1000 && firn_parameter_set(&parameters, "stop", "x", NULL) == FIRN_OK)
+        added++;
+    cr_assert_eq(added, FIRN_LIST_ENTRIES);
+    cr_assert_eq(firn_generation_parameters_check(&parameters, NULL), FIRN_OK);
+}
+
+static void expect_json_refused(const char *json, const char *part_of_message)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    const firn_generation_parameters before = parameters;
+    firn_error error = {0};
+    cr_assert_neq(firn_parameters_read(&parameters, json, strlen(json), "prompt,model", &error), FIRN_OK, "%s", json);
+    cr_assert(strstr(error.message, part_of_message) != NULL, "%s: %s", json, error.message);
+    cr_assert(memcmp(&parameters, &before, sizeof before) == 0);
+}
+
+/* Rows R4 to R6 of the inputs that have to be rejected. */
+Test(parameters, bad_json_is_refused)
+{
+    expect_json_refused("{\"n_predict\":-2}", "n_predict");
+    expect_json_refused("{\"max_tokens\":1.5}", "an integer");
+    expect_json_refused("{\"n_predict\":1e99}", "an integer");
+    expect_json_refused("{\"n_predict\":\"10\"}", "an integer");
+    expect_json_refused("{\"n_predict\":null}", "null");
+    expect_json_refused("{\"top_k\":-1}", "top_k");
+    expect_json_refused("{\"top_k\":true}", "top_k");
+    expect_json_refused("{\"seed\":-5}", "seed");
+    expect_json_refused("{\"seed\":0.5}", "seed");
+    expect_json_refused("{\"temperature\":-0.5}", "temperature");
+    expect_json_refused("{\"temperature\":1e999}", "temperature");
+    expect_json_refused("{\"temperature\":NaN}", "");
+    expect_json_refused("{\"top_p\":[0.5]}", "top_p");
+    expect_json_refused("{\"ignore_eos\":1}", "true or false");
+    expect_json_refused("{\"stop\":\"\"}", "stop");
+    expect_json_refused("{\"stop\":[\"a\",\"\"]}", "stop");
+    expect_json_refused("{\"stop\":[\"a\",5]}", "stop");
+    expect_json_refused("{\"logit_bias\":{\"5\":\"a\"}}", "logit_bias");
+    expect_json_refused("{\"logit_bias\":[[-1,1]]}", "logit_bias");
+    expect_json_refused("{\"logit_bias\":[[1]]}", "logit_bias");
+    expect_json_refused("{\"logit_bias\":[[1,1,1,1]]}", "logit_bias");
+    expect_json_refused("{\"top_k\":1,\"top_k\":2}", "twice");
+    expect_json_refused("{\"temp\":1,\"temperature\":2}", "twice");
+    expect_json_refused("{\"topk\":1}", "topk");
+    expect_json_refused("{\"--top-k\":1}", "--top-k");
+    expect_json_refused("[]", "object");
+    expect_json_refused("{\"top_k\":1} x", "");
+    expect_json_refused("{\"top_k\":1", "");
+    char many[5000] = "{\"stop\":[\"a\"";
+    for (int i = 0; i < 1000; i++)
+        strcat(many, ",\"a\"");
+    strcat(many, "]}");
+    expect_json_refused(many, "at most 64");
+}
+
+Test(parameters, read_from_json)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    firn_error error = {0};
+    const char *const json = "{\"temp\":0.5, \"prompt\":{\"a\":[1,{}]}, \"top_k\" : 3,\n\"stop\":\"\\n\", "
+                             "\"logit_bias\":{\"17\":-2,\"x\":false}}";
+    cr_assert_eq(firn_parameters_read(&parameters, json, strlen(json), "prompt", &error), FIRN_OK, "%s", error.message);
+    cr_assert(parameters.temperature == 0.5 && parameters.top_k == 3);
+    cr_assert_str_eq(parameters.stop.json, "[\"\\n\"]");
+    cr_assert_str_eq(parameters.logit_bias.json, "[[17,-2],[\"x\",false]]");
+}
+
+Test(parameters, contradictions_are_refused)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    firn_error error = {0};
+    parameters.min_tokens = 10;
+    cr_assert_eq(firn_generation_parameters_check(&parameters, &error), FIRN_OK);
+    parameters.n_predict = 9;
+    cr_assert_eq(firn_generation_parameters_check(&parameters, &error), FIRN_ERROR_ARGUMENT);
+    cr_assert(strstr(error.message, "min_tokens") != NULL && strstr(error.message, "n_predict") != NULL);
+}
+
+Test(parameters, texts_are_found_as_they_come)
+{
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    bool found;
+    cr_assert_eq(firn_find_texts(&parameters.stop, "abc", 3, 0, &found), 3);
+    cr_assert_not(found);
+    cr_assert_eq(firn_parameter_set(&parameters, "stop", "[\"cde\",\"bx\"]", NULL), FIRN_OK);
+    cr_assert(firn_find_texts(&parameters.stop, "abc", 3, 0, &found) == 2 && !found);
+    cr_assert(firn_find_texts(&parameters.stop, "abcd", 4, 0, &found) == 2 && !found);
+    cr_assert(firn_find_texts(&parameters.stop, "abcde", 5, 0, &found) == 2 && found);
+    cr_assert(firn_find_texts(&parameters.stop, "abcdebx", 7, 3, &found) == 5 && found);
+    cr_assert(firn_find_texts(&parameters.stop, "abcd!", 5, 0, &found) == 5 && !found);
 }

@@ -5,6 +5,7 @@
  */
 #include "base/philox.h"
 #include "engine/firn.h"
+#include "tests/support/distribution.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -85,13 +86,6 @@ static void expected_distribution(const float *logits, int n, const firn_generat
             i < kept ? exp((order[i].logit - order[0].logit) / parameters->temperature) / total : 0;
 }
 
-/* The value that chi-square with `df` degrees of freedom exceeds with probability 1e-6 (Wilson and Hilferty). */
-static double chi_square_limit(int df)
-{
-    const double spread = 2.0 / (9.0 * df);
-    return df * pow(1 - spread + 4.75 * sqrt(spread), 3);
-}
-
 static void expect_distribution(const firn_generation_parameters *parameters, int draws)
 {
     float *const logits = make_logits(SMALL, 7, 8.0f);
@@ -103,26 +97,8 @@ static void expect_distribution(const firn_generation_parameters *parameters, in
     firn_sampler *const sampler = make(parameters, SMALL);
     for (int i = 0; i < draws; i++)
         count[firn_sampler_pick(sampler, logits, (uint64_t)i % 3, (uint64_t)i / 3)]++;
-    double chi_square = 0, rare = 0;
-    int df = -1, rare_count = 0;
-    for (int i = 0; i < SMALL; i++) {
-        const double expected = probability[i] * draws;
-        if (probability[i] == 0)
-            cr_assert_eq(count[i], 0, "token %d cannot come and did", i);
-        else if (expected < 10) {
-            rare += expected;
-            rare_count += count[i];
-        } else {
-            chi_square += (count[i] - expected) * (count[i] - expected) / expected;
-            df++;
-        }
-    }
-    if (rare > 1) {
-        chi_square += (rare_count - rare) * (rare_count - rare) / rare;
-        df++;
-    }
-    cr_assert(df >= 1);
-    cr_assert_lt(chi_square, chi_square_limit(df), "chi-square %g with %d degrees of freedom", chi_square, df);
+    char why[200];
+    cr_assert(support_follows(count, probability, SMALL, draws, why), "%s", why);
     firn_sampler_release(sampler);
     free(logits);
 }

@@ -68,6 +68,9 @@ def test_wrong_flags_say_what_is_allowed(generate):
     generate.refuses(["--temp", "-1"], "temperature", "0 to 1000")
     generate.refuses(["--top-k", "1.5"], "top_k", "an integer from 0")
     generate.refuses(["--seed", "-2"], "seed")
+    generate.refuses(["--samplers", "top_k;nothing", "a"], "samplers", "temperature ('t')")
+    generate.refuses(["-l", "9999999+1", "a"], "logit_bias", "9999999")
+    generate.refuses(["--min-tokens", "9", "-n", "3", "a"], "min_tokens", "n_predict")
     generate.refuses(["-n"], "-n needs a value")
     generate.refuses(["--logprobs", "3", "a"], "--json")
     generate.refuses(["a", "b"], "quotes")
@@ -124,6 +127,57 @@ def test_every_way_to_give_a_prompt(generate):
     assert generate.output("-p", PROMPT.replace(" ", "\\x20"), *common) == wanted
     assert generate.output("-p", "a\\nb", "--no-escape", "-n", "0") == b"a\\nb"
     assert generate.output("-p", "a\\nb", "-n", "0") == b"a\nb"
+
+
+def test_stop_strings_and_tokens(generate):
+    common = ["-p", PROMPT, "-n", "40", "--temp", "0"]
+    whole = generate.json(*common)
+    text = whole["text"]
+    for wanted in (text[5:8], text[9:20], text[3:4]):
+        cut = text[:text.index(wanted)]
+        assert generate.json(*common, "--stop", wanted)["text"] == cut
+        assert generate.output("--no-display-prompt", *common, "--stop", wanted).decode() == cut
+        assert generate.json(*common, "--stop", "\x01", "-r", wanted, "--stop", text[-3:])["text"] == cut
+    assert generate.json(*common, "--stop", "no such text")["text"] == text
+    ids = [token["id"] for token in whole["generated"]]
+    stopped = generate.json(*common, "--stop-token-id", str(ids[4]))["generated"]
+    assert [token["id"] for token in stopped] == ids[:ids.index(ids[4]) + 1]
+
+
+def test_strings_that_may_not_appear(generate):
+    for seed in ("1", "2", "3"):
+        common = ["-p", PROMPT, "-n", "40", "--seed", seed, "--temp", "1.5"]
+        text = generate.json(*common)["text"]
+        words = [word for word in text.split() if len(word) > 3][:3] + ["e s"]
+        banned = [part for word in words for part in ("--banned-string", word)]
+        whole = generate.json(*common, *banned)
+        assert not any(word in whole["text"] for word in words), (words, whole["text"])
+        assert "".join(token["text"] for token in whole["generated"]).startswith(whole["text"])
+        assert generate.output("--no-display-prompt", *common, *banned).decode() == whole["text"]
+
+
+def test_tokens_that_may_not_come(generate):
+    common = ["-p", PROMPT, "-n", "40", "--temp", "0"]
+    ids = [token["id"] for token in generate.json(*common)["generated"]]
+    without = [token["id"] for token in generate.json(*common, "-l", f"{ids[0]}-inf")["generated"]]
+    assert ids[0] not in without
+    assert generate.json(*common, "--bad-words", "Paris")["text"].count("Paris") == 0
+    assert generate.json(*common, "-l", " Paris-inf@1")["generated"][0]["id"] != ids[0]
+    repeated = [token["id"] for token in generate.json(*common, "--no-repeat-ngram-size", "3")["generated"]]
+    trigrams = list(zip(repeated, repeated[1:], repeated[2:]))
+    assert len(trigrams) == len(set(trigrams))
+
+
+def test_texts_that_may_not_end(generate):
+    common = ["-p", "<|im_start|>user\\nSay yes.<|im_end|>\\n<|im_start|>assistant\\n", "--temp", "0", "-n", "60"]
+    ended = generate.json(*common)["generated"]
+    assert len(ended) < 60
+    longer = generate.json(*common, "--min-tokens", str(len(ended) + 5))["generated"]
+    assert len(longer) >= len(ended) + 5
+    endless = generate.json(*common, "--ignore-eos")["generated"]
+    assert len(endless) == 60 and ended[-1]["id"] not in [token["id"] for token in endless]
+    timed = generate.json("-p", PROMPT, "--ignore-eos", "--time-limit-ms", "1")["generated"]
+    assert 1 <= len(timed) < 10
 
 
 def test_figures_on_standard_error(generate):

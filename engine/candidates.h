@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tokens that may still come. At first these are all, as the logits lie (dense); a truncation makes a list of those
+ * it leaves, in any order or ranked: ascending, so that the best is the last. What is kept never depends on the order;
+ * where two logits are equal, the lower id is the better.
+ *
+ * Nothing sorts a whole vocabulary: it is looked through in blocks whose largest logits are known, and ranking goes as
+ * far as tokens are kept.
+ */
+#ifndef FIRN_ENGINE_CANDIDATES_H
+#define FIRN_ENGINE_CANDIDATES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct eng_candidate {
+    float logit;
+    int32_t id; /* of the token, or the number of a block */
+} eng_candidate;
+
+typedef struct eng_candidates {
+    uint32_t n_vocab, n_blocks;
+    const float *logits;   /* [n_vocab] while dense; NULL when there is a list */
+    float *own;            /* [n_vocab] a copy that may be edited */
+    eng_candidate *blocks; /* [n_blocks] the largest logit of each, in any order */
+    eng_candidate *memory; /* [n_vocab] where lists are */
+    eng_candidate *keys;   /* [n_vocab] for ranking by something else than the logit */
+    eng_candidate *first;  /* [count] the list */
+    size_t count;
+    bool ranked, surveyed;
+    float highest;  /* of those that are left, once surveyed */
+    double divisor; /* product of the temperatures so far: what counts is logit / divisor */
+} eng_candidates;
+
+/* Memory for a vocabulary; false if there is none. */
+bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab);
+void eng_candidates_free(eng_candidates *c);
+
+/* All tokens with a finite logit. */
+void eng_candidates_begin(eng_candidates *c, const float *logits);
+
+/* Looks for the highest logit, which the other functions below need. False if there is no candidate. */
+bool eng_candidates_survey(eng_candidates *c);
+
+/* Makes a list of those whose logit is not below `floor`. */
+void eng_candidates_gather(eng_candidates *c, float floor);
+void eng_candidates_list(eng_candidates *c); /* of all, unless there is one */
+
+/* Keeps those whose logit is not below `floor`; the best always is kept. */
+void eng_candidates_cut(eng_candidates *c, double floor);
+
+void eng_candidates_keep_best(eng_candidates *c, size_t k); /* the k best, ranked; 1 or more */
+
+/* The likeliest that together have at least probability p, ranked. */
+void eng_candidates_keep_nucleus(eng_candidates *c, double p);
+
+/* exp((logit - highest) / divisor): proportional to the probability, 1 for the best. */
+double eng_candidates_weight(const eng_candidates *c, float logit);
+double eng_candidates_total(const eng_candidates *c); /* the sum of the weights */
+
+/* Minus the sum of p log p over the candidates, in nats. */
+double eng_candidates_entropy(const eng_candidates *c);
+
+/* Makes logits editable: returns the dense copy, or NULL if there is a list, whose logits then are free to change. */
+float *eng_candidates_edit(eng_candidates *c);
+
+/* ---- a heap of candidates, the best at index 0 ---- */
+
+bool eng_candidate_better(eng_candidate a, eng_candidate b);
+void eng_heap_build(eng_candidate *heap, size_t count);
+eng_candidate eng_heap_pop(eng_candidate *heap, size_t count); /* moves the best behind the others */
+
+#endif
