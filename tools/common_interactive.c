@@ -233,7 +233,7 @@ static firn_status params_command(talk *t, const char *argument, firn_error *err
     for (size_t i = 0; i < firn_parameter_count(); i++) {
         char value[FIRN_PARAMETER_TEXT];
         firn_parameter_print(&t->parameters, firn_parameter_at(i), value);
-        fprintf(stderr, "%-18s %-10s %s\n", firn_parameter_at(i)->name, value, firn_parameter_at(i)->help);
+        fprintf(stderr, "%-22s %-10s %s\n", firn_parameter_at(i)->name, value, firn_parameter_at(i)->help);
     }
     return FIRN_OK;
 }

@@ -152,6 +152,16 @@ def test_same_noise_same_answer(generate):
     assert generate.output("-s", "7", "-n", "8", "Name a colour.").decode() == lines[0]
 
 
+def test_texts_that_stop_or_never_come(generate):
+    plain = generate.output("-s", "7", "-n", "8", "Name a colour.").decode()
+    word = plain.split()[1]
+    for flags in (["--stop", word], ["--banned-string", word]):
+        out, _ = piped(generate, "Name a colour.", arguments=flags)
+        assert word not in out and out == generate.output("-s", "7", "-n", "8", *flags, "Name a colour.").decode() + "\n", out
+    out, _ = piped(generate, "/set stop [\"" + word + "\"]", "Name a colour.")
+    assert word not in out and plain.startswith(out.rstrip("\n")), out
+
+
 def test_commands(generate):
     with tempfile.TemporaryDirectory(prefix="firn-chat-") as folder:
         path = os.path.join(folder, "a.json")
