@@ -34,6 +34,8 @@ enum {
 typedef struct settings {
     const char *model, *positional, *prompt, *file, *ids, *cpu_level;
     uint32_t n_threads, n_ctx, n_batch, n_logprobs;
+    const char *preset; /* file of generation parameters */
+    bool print_params;
     bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
     tool_chat_options chat;
     firn_generation_parameters parameters;
@@ -451,12 +453,27 @@ static firn_status run_all(run *r, const char *path, firn_error *error)
 
 /* ---- the command line ---- */
 
+static firn_status read_preset(const char *path, firn_generation_parameters *parameters, firn_error *error)
+{
+    tool_text text;
+    firn_error fault = {0};
+    firn_status status = tool_read(path, &text, error);
+    if (status != FIRN_OK)
+        return status;
+    status = firn_parameters_read(parameters, text.data, text.length, "", &fault);
+    if (status != FIRN_OK)
+        base_fail(error, status, fault.offset, "%.200s: %s", path, fault.message);
+    free(text.data);
+    return status;
+}
+
 static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
 {
-    *s = (settings){.n_logprobs = NO_LOGPROBS,
-                    .display_prompt = true,
-                    .escapes = true,
-                    .parameters = firn_generation_parameters_default()};
+    const settings initial = {.n_logprobs = NO_LOGPROBS,
+                              .display_prompt = true,
+                              .escapes = true,
+                              .parameters = firn_generation_parameters_default()};
+    *s = initial;
     const tool_option options[] = {
         {"-m,--model", "FILE", TOOL_TEXT, &s->model, 0, "checkpoint; default: SmolLM2-135M-Instruct in the cache"},
         {"-p,--prompt", "TEXT", TOOL_TEXT, &s->prompt, 0, "the prompt, like PROMPT"},
@@ -489,6 +506,9 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "what the template can read, such as {\"enable_thinking\":false}"},
         {"--show-prompt", NULL, TOOL_ON, &s->show_prompt, 0, "write the rendered prompt before an answer"},
         {"--no-display-prompt", NULL, TOOL_OFF, &s->display_prompt, 0, "write only what is generated"},
+        {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
+         "generation parameters from a JSON object, as --print-params writes it; flags go before it"},
+        {"--print-params", NULL, TOOL_ON, &s->print_params, 0, "write all generation parameters as JSON, and end"},
         {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
         {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
     };
@@ -496,11 +516,25 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
                                   options,        sizeof options / sizeof options[0],
                                   &s->parameters, "PROMPT",
                                   &s->positional};
-    const firn_status status = tool_parse(&command, argc, argv, error);
+    firn_status status = tool_parse(&command, argc, argv, error);
+    if (status == FIRN_OK && s->preset != NULL) { /* flags act on what it says, wherever they stand */
+        firn_generation_parameters preset = initial.parameters;
+        status = read_preset(s->preset, &preset, error);
+        *s = initial;
+        s->parameters = preset;
+        if (status == FIRN_OK)
+            status = tool_parse(&command, argc, argv, error);
+    }
+    if (status == FIRN_OK)
+        status = firn_generation_parameters_check(&s->parameters, error);
     if (status != FIRN_OK)
         return status;
     if (s->help)
         tool_help(&command, stdout);
+    if (s->print_params) {
+        tool_json_parameters(stdout, &s->parameters);
+        putchar('\n');
+    }
     if (s->n_logprobs != NO_LOGPROBS && !s->json)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--logprobs needs --json");
     if ((s->raw || s->ids != NULL) && (s->interactive || tool_chat_asked(&s->chat)))
@@ -522,7 +556,7 @@ int main(int argc, char **argv)
     firn_status status = parse(&s, argc, argv, &error);
     if (status == FIRN_OK && s.version)
         puts("firn " FIRN_VERSION);
-    if (status == FIRN_OK && (s.help || s.version))
+    if (status == FIRN_OK && (s.help || s.version || s.print_params))
         return EXIT_SUCCESS;
     if (status == FIRN_OK && s.model == NULL) {
         status = tool_default_checkpoint(default_path, &error);

@@ -129,6 +129,26 @@ def test_every_way_to_give_a_prompt(generate):
     assert generate.output("-p", "a\\nb", "-n", "0") == b"a\nb"
 
 
+def test_presets(generate):
+    printed = json.loads(generate.output("--print-params", "--top-k", "7", "--stop", "a\"", "-l", "5-inf"))
+    assert printed["top_k"] == 7 and printed["stop"] == ["a\""] and printed["logit_bias"] == [[5, False]]
+    assert printed["seed"] == -1 and printed["samplers"][0] == "penalties"
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(printed, file)
+        file.flush()
+        assert json.loads(generate.output("--print-params", "--params", file.name)) == printed
+        changed = json.loads(generate.output("--print-params", "--stop", "b", "--params", file.name, "--top-k=9"))
+        assert changed == {**printed, "top_k": 9, "stop": ["a\"", "b"]}
+        whole = generate.json("-p", PROMPT, "-n", "4", "--params", file.name, "--seed", "3")
+        assert whole["params"] == {**printed, "seed": 3, "n_predict": 4}
+        file.seek(0)
+        file.truncate()
+        file.write('{"top_k": 40, "topp": 1}')
+        file.flush()
+        generate.refuses(["--params", file.name, "a"], file.name, "topp")
+    generate.refuses(["--params", "no such file", "a"], "no such file")
+
+
 def test_stop_strings_and_tokens(generate):
     common = ["-p", PROMPT, "-n", "40", "--temp", "0"]
     whole = generate.json(*common)
