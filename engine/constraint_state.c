@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 enum {
-    KEPT_MASK_NODES = 4000, /* a walk over more nodes is worth keeping */
+    KEPT_MASK_NODES = 500,  /* a walk over more nodes is worth keeping */
     KEPT_MASKS_MOST = 2048, /* about 40 MB at 152k tokens */
     WORK_MOST = 20000000,   /* places of the automaton for one mask: about a second */
     WORK_TOKEN_MOST = 2000000,
@@ -137,14 +137,14 @@ static void tidy(firn_constraint_state *state)
     free(history);
 }
 
-/* Sets the bits of a trie's tokens that may follow; returns how many nodes were looked at. */
-static size_t walk(firn_constraint_state *state, const eng_trie *trie, uint64_t *bits)
+/* Sets the bits of a trie's tokens that may follow `from`; returns how many nodes were looked at. */
+static size_t walk(firn_constraint_state *state, uint32_t from, const eng_trie *trie, const int32_t *same,
+                   uint64_t *bits)
 {
-    const firn_vocabulary *const vocabulary = state->vocabulary;
     const uint8_t *const class_of = state->constraint->automaton.class_of;
     uint32_t *const path = state->path;
     size_t looked_at = 0;
-    path[0] = here(state);
+    path[0] = from;
     for (uint32_t i = 0; i < trie->n_nodes; looked_at++) {
         const eng_trie_node *const node = &trie->nodes[i];
         const uint32_t next = eng_config_step(&state->configs, path[node->depth], class_of[node->byte]);
@@ -153,7 +153,7 @@ static size_t walk(firn_constraint_state *state, const eng_trie *trie, uint64_t 
             continue;
         }
         path[node->depth + 1] = next;
-        for (int32_t id = node->token; id >= 0; id = vocabulary->same[id])
+        for (int32_t id = node->token; id >= 0; id = same[id])
             bits[id / 64] |= (uint64_t)1 << id % 64;
         i++;
     }
@@ -196,12 +196,15 @@ static firn_status mask_text(firn_constraint_state *state, uint64_t *bits, firn_
     eng_configs_allow(configs, WORK_MOST);
     size_t looked_at = 0;
     if (eng_config_plain(configs, here(state), ENG_PLAIN_CHARACTERS)) {
+        uint32_t at = here(state);
         memcpy(bits, vocabulary->plain_mask, n_words * sizeof *bits);
+        for (size_t i = 0; i <= ENG_PLAIN_CHARACTERS; i++, at = configs->configs[at].plain)
+            looked_at += walk(state, at, &vocabulary->rests[i], vocabulary->same_rest, bits);
     } else {
         memset(bits, 0, n_words * sizeof *bits);
-        looked_at += walk(state, &vocabulary->plain, bits);
+        looked_at += walk(state, here(state), &vocabulary->plain, vocabulary->same, bits);
+        looked_at += walk(state, here(state), &vocabulary->other, vocabulary->same, bits);
     }
-    looked_at += walk(state, &vocabulary->other, bits);
     if (configs->error.status != FIRN_OK)
         return base_fail(error, configs->error.status, FIRN_NO_OFFSET, "%s", configs->error.message);
     if (looked_at > KEPT_MASK_NODES)

@@ -8,39 +8,56 @@
 
 enum { LONGEST_TOKEN = 4096 };
 
-static bool is_plain(base_slice text)
+/* Plain characters that a text begins with, at most ENG_PLAIN_CHARACTERS, and the bytes that they take. */
+static size_t leading_plain(base_slice text, size_t *n_bytes)
 {
     size_t n_characters = 0;
-    for (size_t at = 0; at < text.length; n_characters++) {
+    *n_bytes = 0;
+    while (*n_bytes < text.length && n_characters < ENG_PLAIN_CHARACTERS) {
         uint32_t character;
-        const size_t bytes = base_utf8_decode(text.data + at, text.length - at, &character);
+        const size_t bytes = base_utf8_decode(text.data + *n_bytes, text.length - *n_bytes, &character);
         if (bytes == 0 || character < 0x20 || character == '"' || character == '\\')
-            return false;
-        at += bytes;
+            break;
+        *n_bytes += bytes;
+        n_characters++;
     }
-    return n_characters <= ENG_PLAIN_CHARACTERS;
+    return n_characters;
 }
 
-/* A token in sorting order: its first bytes as a number decide most comparisons. */
+static bool is_plain(base_slice text)
+{
+    size_t n_bytes;
+    leading_plain(text, &n_bytes);
+    return n_bytes == text.length;
+}
+
+/* A token, or its end, in sorting order: the first bytes as a number decide most comparisons. */
 typedef struct sorted_token {
     uint64_t head;
     int32_t id;
+    uint32_t skip; /* bytes of the token that are left out */
 } sorted_token;
 
-static sorted_token sorted_token_of(const firn_vocabulary *v, int32_t id)
+static base_slice text_of(const firn_vocabulary *v, sorted_token token)
 {
-    const base_slice text = eng_token_bytes(v, id);
+    const base_slice text = eng_token_bytes(v, token.id);
+    return (base_slice){text.data + token.skip, text.length - token.skip};
+}
+
+static sorted_token sorted_token_of(const firn_vocabulary *v, int32_t id, size_t skip)
+{
+    const base_slice text = text_of(v, (sorted_token){0, id, (uint32_t)skip});
     uint64_t head = 0;
     for (size_t i = 0; i < 8; i++)
         head = head << 8 | (i < text.length ? (uint8_t)text.data[i] : 0);
-    return (sorted_token){head, id};
+    return (sorted_token){head, id, (uint32_t)skip};
 }
 
 static bool comes_after(const firn_vocabulary *v, sorted_token a, sorted_token b)
 {
     if (a.head != b.head)
         return a.head > b.head;
-    const base_slice x = eng_token_bytes(v, a.id), y = eng_token_bytes(v, b.id);
+    const base_slice x = text_of(v, a), y = text_of(v, b);
     const int order = memcmp(x.data, y.data, x.length < y.length ? x.length : y.length);
     if (order != 0 || x.length != y.length)
         return order > 0 || (order == 0 && x.length > y.length);
@@ -65,18 +82,19 @@ static void sort_tokens(const firn_vocabulary *v, sorted_token *tokens, sorted_t
 }
 
 /* A trie of sorted tokens. `open` holds the nodes on the way to the latest one, `longest` of them. */
-static bool make_trie(firn_vocabulary *v, const sorted_token *tokens, size_t count, uint32_t *open, eng_trie *trie)
+static bool make_trie(const firn_vocabulary *v, const sorted_token *tokens, size_t count, uint32_t *open, int32_t *same,
+                      eng_trie *trie)
 {
     size_t n_bytes = 0, depth = 0;
     for (size_t i = 0; i < count; i++)
-        n_bytes += eng_token_bytes(v, tokens[i].id).length;
+        n_bytes += text_of(v, tokens[i]).length;
     if (n_bytes >= UINT32_MAX)
         return false;
     trie->nodes = malloc((n_bytes + 1) * sizeof *trie->nodes);
     if (trie->nodes == NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
-        const base_slice text = eng_token_bytes(v, tokens[i].id);
+        const base_slice text = text_of(v, tokens[i]);
         size_t shared = 0;
         while (shared < depth && shared < text.length && trie->nodes[open[shared]].byte == (uint8_t)text.data[shared])
             shared++;
@@ -88,7 +106,7 @@ static bool make_trie(firn_vocabulary *v, const sorted_token *tokens, size_t cou
                 (eng_trie_node){.token = -1, .depth = (uint16_t)depth, .byte = (uint8_t)text.data[depth]};
         }
         eng_trie_node *const last = &trie->nodes[open[depth - 1]];
-        v->same[tokens[i].id] = last->token;
+        same[tokens[i].id] = last->token;
         last->token = tokens[i].id;
     }
     while (depth > 0)
@@ -109,9 +127,18 @@ static bool make_tries(firn_vocabulary *v)
         size_t count = 0;
         for (uint32_t id = 0; id < v->n_tokens; id++)
             if (v->kinds[id] == FIRN_TOKEN_TEXT && (v->plain_mask[id / 64] >> id % 64 & 1) == (uint64_t)plain)
-                tokens[count++] = sorted_token_of(v, (int32_t)id);
+                tokens[count++] = sorted_token_of(v, (int32_t)id, 0);
         sort_tokens(v, tokens, spare, count);
-        made = make_trie(v, tokens, count, open, plain ? &v->plain : &v->other);
+        made = make_trie(v, tokens, count, open, v->same, plain ? &v->plain : &v->other);
+    }
+    for (size_t n_plain = 0; n_plain <= ENG_PLAIN_CHARACTERS && made; n_plain++) {
+        size_t count = 0, skip;
+        for (uint32_t id = 0; id < v->n_tokens; id++)
+            if (v->kinds[id] == FIRN_TOKEN_TEXT && (v->plain_mask[id / 64] >> id % 64 & 1) == 0 &&
+                leading_plain(eng_token_bytes(v, (int32_t)id), &skip) == n_plain)
+                tokens[count++] = sorted_token_of(v, (int32_t)id, skip);
+        sort_tokens(v, tokens, spare, count);
+        made = make_trie(v, tokens, count, open, v->same_rest, &v->rests[n_plain]);
     }
     free(tokens);
     free(spare);
@@ -165,9 +192,11 @@ firn_status firn_vocabulary_create(uint32_t n_tokens, firn_token_callback token,
     v->offsets = calloc(n_tokens + (size_t)1, sizeof *v->offsets);
     v->kinds = calloc(n_tokens + (size_t)1, 1);
     v->same = malloc((n_tokens + (size_t)1) * sizeof *v->same);
+    v->same_rest = malloc((n_tokens + (size_t)1) * sizeof *v->same_rest);
     v->plain_mask = calloc(v->n_words + (size_t)1, sizeof *v->plain_mask);
     v->end_mask = calloc(v->n_words + (size_t)1, sizeof *v->end_mask);
-    if (v->offsets == NULL || v->kinds == NULL || v->same == NULL || v->plain_mask == NULL || v->end_mask == NULL)
+    if (v->offsets == NULL || v->kinds == NULL || v->same == NULL || v->same_rest == NULL || v->plain_mask == NULL ||
+        v->end_mask == NULL)
         goto memory;
     for (uint32_t id = 0; id < n_tokens && status == FIRN_OK; id++)
         status = add_token(v, (int32_t)id, token, argument, &room, error);
@@ -192,6 +221,9 @@ void firn_vocabulary_release(firn_vocabulary *v)
     free(v->offsets);
     free(v->kinds);
     free(v->same);
+    free(v->same_rest);
+    for (size_t i = 0; i <= ENG_PLAIN_CHARACTERS; i++)
+        free(v->rests[i].nodes);
     free(v->plain.nodes);
     free(v->other.nodes);
     free(v->plain_mask);

@@ -35,8 +35,14 @@ struct firn_vocabulary {
     uint8_t *kinds;        /* [n_tokens] of firn_token_kind */
     int32_t *same;         /* [n_tokens] the next token with the same bytes, or -1 */
     eng_trie plain, other; /* all text tokens are in one of them */
-    uint64_t *plain_mask;  /* [n_words] */
-    uint64_t *end_mask;    /* [n_words] tokens that end the text */
+    /*
+     * The tokens of `other` again, by the number of plain characters that they begin with, and without these: where any
+     * plain characters lead the same way, only what follows them is walked.
+     */
+    eng_trie rests[ENG_PLAIN_CHARACTERS + 1];
+    int32_t *same_rest;   /* [n_tokens] as `same`, in those tries */
+    uint64_t *plain_mask; /* [n_words] */
+    uint64_t *end_mask;   /* [n_words] tokens that end the text */
 };
 
 static inline base_slice eng_token_bytes(const firn_vocabulary *vocabulary, int32_t id)
