@@ -11,6 +11,7 @@
 #include "tools/common_arguments.h"
 #include "tools/common_chat.h"
 #include "tools/common_interactive.h"
+#include "tools/common_explain.h"
 #include "tools/common_json.h"
 #include "tools/common_stream.h"
 #include "tools/common_system.h"
@@ -28,6 +29,7 @@ enum {
     EXIT_INTERRUPTED = 130,
     NO_LOGPROBS = UINT32_MAX >> 1, /* the flag was not given */
     MOST_LOGPROBS = 1000,
+    MOST_EXPLAINED = 50,
     SLICE = 512, /* prompt tokens between two looks at interruption and progress */
 };
 
@@ -36,6 +38,7 @@ typedef struct settings {
     uint32_t n_threads, n_ctx, n_batch, n_logprobs;
     const char *preset; /* file of generation parameters */
     bool print_params;
+    uint32_t n_explained; /* candidates of each token; 0: none */
     bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
     tool_chat_options chat;
     firn_generation_parameters parameters;
@@ -370,18 +373,34 @@ static firn_status go_back(run *r, size_t n_keep, int32_t banned, firn_error *er
     return status;
 }
 
+/* Picks the next token, and tells how where that is wanted. */
+static firn_status pick(run *r, const float *logits, size_t position, int32_t *id, firn_error *error)
+{
+    firn_explained_token tokens[MOST_EXPLAINED];
+    firn_explanation explanation = {.n_tokens = r->settings->n_explained, .tokens = tokens};
+    if (explanation.n_tokens == 0) {
+        *id = firn_sampler_pick(r->sampler, logits, 0, position);
+        return FIRN_OK;
+    }
+    *id = firn_sampler_explain(r->sampler, logits, 0, position, &explanation);
+    return tool_explain(stderr, r->model, &explanation, r->n_generated + 1, error);
+}
+
 /* One token more. *ended: it is the last. */
 static firn_status generate_one(run *r, bool *ended, firn_error *error)
 {
     const firn_generation_parameters *const p = &r->settings->parameters;
     const float *const logits = firn_session_logits(r->session);
     const size_t position = firn_session_length(r->session);
-    const int32_t id = firn_sampler_pick(r->sampler, logits, 0, position);
+    int32_t id = -1;
+    firn_status status = pick(r, logits, position, &id, error);
+    if (status != FIRN_OK)
+        return status;
     if (id < 0)
         return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
                          "no token may come after token %zu: none has a logit that is a number, or all are banned",
                          position);
-    firn_status status = firn_sampler_accept(r->sampler, id, error);
+    status = firn_sampler_accept(r->sampler, id, error);
     if (r->settings->json && status == FIRN_OK)
         status = tool_tokens_add(&r->tokens, id, r->logprobs ? logits : NULL, r->n_vocab, error);
     tool_stream_event event = TOOL_STREAM_GOES_ON;
@@ -506,6 +525,8 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "what the template can read, such as {\"enable_thinking\":false}"},
         {"--show-prompt", NULL, TOOL_ON, &s->show_prompt, 0, "write the rendered prompt before an answer"},
         {"--no-display-prompt", NULL, TOOL_OFF, &s->display_prompt, 0, "write only what is generated"},
+        {"--explain", "N", TOOL_COUNT, &s->n_explained, MOST_EXPLAINED,
+         "for each token, tell on standard error what became of the N likeliest candidates"},
         {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
          "generation parameters from a JSON object, as --print-params writes it; flags go before it"},
         {"--print-params", NULL, TOOL_ON, &s->print_params, 0, "write all generation parameters as JSON, and end"},

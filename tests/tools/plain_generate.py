@@ -149,6 +149,22 @@ def test_presets(generate):
     generate.refuses(["--params", "no such file", "a"], "no such file")
 
 
+def test_explanation(generate):
+    common = ["--raw", "-p", PROMPT, "-n", "5", "--seed", "3", "--temp", "1.5"]
+    plain = generate.output(*common)
+    status, out, err = generate.run(*common, "--explain", "4")
+    assert status == 0 and out == plain
+    whole = generate.json(*common, "--logprobs", "1")["generated"]
+    tables = err.split("token ")[1:1 + len(whole)]
+    for number, (table, token) in enumerate(zip(tables, whole), 1):
+        lines = table.split("\n")
+        assert lines[0] == str(number) and lines[1].split()[:5] == ["id", "logit", "model", "logit_bias", "top_k"]
+        assert lines[2].split()[3] == "40"
+        winners = [line.split()[0] for line in lines[3:7] if " * " in line]
+        assert winners == [str(token["id"])], table
+        assert lines[3].split()[0] in (str(token["top"][0]["id"]), winners[0])
+
+
 def test_stop_strings_and_tokens(generate):
     common = ["-p", PROMPT, "-n", "40", "--temp", "0"]
     whole = generate.json(*common)
