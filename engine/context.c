@@ -17,9 +17,9 @@ static firn_status choose_level(const char *name, kern_level *level, firn_error 
     if (!kern_level_find(name, level))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "cpu level '%s' is unknown; allowed here: scalar to %s", name, kern_level_name(best));
-    if (*level > best)
+    if (!kern_level_available(*level))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "cpu level '%s' is above what this machine has: %s", name, kern_level_name(best));
+                         "cpu level '%s' is not what this machine has; its best is %s", name, kern_level_name(best));
     return FIRN_OK;
 }
 

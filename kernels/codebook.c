@@ -147,10 +147,10 @@ static void iq1_m(const uint8_t *block, uint32_t sub, kern_block *out)
     for (uint32_t w = 0; w < 4; w++)
         half |= (uint32_t)(words[2 * w + 1] >> 4) << (4 * w);
     for (uint32_t i = 0; i < 4; i++) {
-        const uint32_t high = block[32 + 2 * sub + i / 2] >> (4 * (i & 1));
+        const uint32_t high = (uint32_t)block[32 + 2 * sub + i / 2] >> (4 * (i & 1));
         store_iq1(out->q + 8 * i, block[4 * sub + i] | (high & 7) << 8, high & 8);
     }
-    const uint32_t scales = kern_load16(words + sub / 2 * 2) >> (6 * (sub & 1));
+    const uint32_t scales = (uint32_t)kern_load16(words + sub / 2 * 2) >> (6 * (sub & 1));
     const float scale = kern_float_from_half((uint16_t)half) * 0.125f;
     set_scales(out, scale, 2 * (scales & 7) + 1, 2 * (scales >> 3 & 7) + 1);
 }

@@ -358,8 +358,8 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
     }
 }
 
-static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
-                   float *out, size_t out_stride, uint8_t *scratch)
+void kern_matmul_avx2(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                      float *out, size_t out_stride, uint8_t *scratch)
 {
     const bool wide = kern_type_input(weights->type) == KERN_INPUT_INT16;
     const uint8_t *const panels = wide ? x->int16_panels : x->int8_panels;
@@ -376,5 +376,5 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
 
 void kern_fill_matmul_avx2(kern_table *table)
 {
-    table->matmul_quantised = matmul;
+    table->matmul_quantised = kern_matmul_avx2;
 }

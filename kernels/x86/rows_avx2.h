@@ -133,4 +133,25 @@ ALWAYS_INLINE rows_int rows_multiply_pair(rows_int low, rows_int high, const uin
                              _mm256_set1_epi32((int32_t)kern_load32(pair)));
 }
 
+/* a * b + c, rounded once */
+ALWAYS_INLINE rows_float rows_fma(rows_float a, rows_float b, rows_float c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+ALWAYS_INLINE rows_int rows_multiply_int(rows_int a, rows_int b)
+{
+    return _mm256_mullo_epi32(a, b);
+}
+
+ALWAYS_INLINE rows_float rows_splat_float(const uint8_t *bytes)
+{
+    return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)kern_load32(bytes)));
+}
+
+ALWAYS_INLINE void rows_store(float *to, rows_float a)
+{
+    _mm256_storeu_ps(to, a);
+}
+
 #endif

@@ -134,4 +134,25 @@ ALWAYS_INLINE rows_int rows_multiply_pair(rows_int low, rows_int high, const uin
                              _mm512_set1_epi32((int32_t)kern_load32(pair)));
 }
 
+/* a * b + c, rounded once */
+ALWAYS_INLINE rows_float rows_fma(rows_float a, rows_float b, rows_float c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+ALWAYS_INLINE rows_int rows_multiply_int(rows_int a, rows_int b)
+{
+    return _mm512_mullo_epi32(a, b);
+}
+
+ALWAYS_INLINE rows_float rows_splat_float(const uint8_t *bytes)
+{
+    return _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)kern_load32(bytes)));
+}
+
+ALWAYS_INLINE void rows_store(float *to, rows_float a)
+{
+    _mm512_storeu_ps(to, a);
+}
+
 #endif

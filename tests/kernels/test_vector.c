@@ -157,7 +157,7 @@ static void compare(const kern_table *table, const kern_table *scalar, size_t fu
 Test(vector, every_level_gives_the_scalar_bits)
 {
     const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR);
-    for (int level = KERN_LEVEL_AVX2; level <= (int)kern_level_detect(); level++) {
+    for (int level = support_next_level(KERN_LEVEL_SCALAR); level < KERN_LEVELS; level = support_next_level(level)) {
         const kern_table table = kern_table_for((kern_level)level);
         for (size_t f = 0; f < N_FUNCTIONS; f++) {
             support_random random = {f + 1};
@@ -172,7 +172,7 @@ Test(vector, every_level_gives_the_scalar_bits)
 /* The poison behind an output of n elements is still there: of those functions that write n floats. */
 Test(vector, nothing_is_written_behind_the_output)
 {
-    for (int level = KERN_LEVEL_SCALAR; level <= (int)kern_level_detect(); level++) {
+    for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
         const kern_table table = kern_table_for((kern_level)level);
         support_random random = {3};
         for (size_t f = 0; functions[f].multiple <= 2; f++)
@@ -262,7 +262,7 @@ Test(vector, keys_and_values_become_halves)
 Test(vector, all_finite_sees_every_place)
 {
     static const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
-    for (int level = KERN_LEVEL_SCALAR; level <= (int)kern_level_detect(); level++) {
+    for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
         const kern_table table = kern_table_for((kern_level)level);
         support_random random = {14};
         for (uint32_t n = 1; n <= 70; n++) {
@@ -299,7 +299,7 @@ Test(vector, every_level_quantises_alike)
 {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR);
-    for (int level = KERN_LEVEL_AVX2; level <= (int)kern_level_detect(); level++) {
+    for (int level = support_next_level(KERN_LEVEL_SCALAR); level < KERN_LEVELS; level = support_next_level(level)) {
         const kern_table table = kern_table_for((kern_level)level);
         support_random random = {15};
         for (int round = 0; round < 400; round++) {
@@ -384,7 +384,7 @@ Test(vector, quantised_blocks_hold_the_values)
 Test(vector, quantisation_keeps_damage)
 {
     static const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
-    for (int level = KERN_LEVEL_SCALAR; level <= (int)kern_level_detect(); level++) {
+    for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
         const kern_table table = kern_table_for((kern_level)level);
         for (uint32_t place = 0; place < 2 * KERN_BLOCK; place++) {
             float x[2 * KERN_BLOCK], scale8[2], scale16[2];

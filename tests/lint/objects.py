@@ -96,7 +96,7 @@ def instructions_stay_in_their_files(tree):
     needs_x86()
     findings = []
     for _, file, compiled in tree.library_objects():
-        if re.match(r"kernels/x86/.*_(avx2|avx512|avx512vnni)\.c$", file):
+        if re.match(r"kernels/x86/.*_(avx2|avxvnni|avx512|avx512vnni)\.c$", file):
             continue
         listing = subprocess.check_output(["objdump", "-d", "--no-show-raw-insn", compiled], text=True)
         found = re.search(r"\t(v[a-z0-9]+)\s+\S*%[xyz]mm", listing)
@@ -112,7 +112,7 @@ def level_files_share_nothing(tree):
     needs_x86()
     findings = []
     for _, file, compiled in tree.library_objects():
-        level = re.match(r"kernels/x86/.*_(avx2|avx512|avx512vnni)\.c$", file)
+        level = re.match(r"kernels/x86/.*_(avx2|avxvnni|avx512|avx512vnni)\.c$", file)
         for name, section, is_global, is_weak in symbols(compiled) if level else ():
             if section != "*UND*" and (is_weak or (is_global and level.group(1) not in name)):
                 findings.append(f"{file}: {name} should be static, or have {level.group(1)} in its name")

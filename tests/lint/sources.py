@@ -19,7 +19,7 @@ INCLUDE_RULES = {
     "base": dict(own=("base/",), libc=LIBC, system={"pthread.h": r"base/(thread_)?pool[^/]*"}),
     "kernels": dict(own=("kernels/",), libc=PLAIN_LIBC,
                     system={"immintrin.h": r"kernels/x86/.*", "cpuid.h": r"kernels/x86/.*",
-                            "arm_neon.h": r"kernels/arm/.*", "sys/auxv.h": r"kernels/arm/.*"}),
+                            "arm_neon.h": r"kernels/arm/.*", "sys/auxv.h": r"kernels/cpu\.c"}),
     "tokenizer": dict(own=("base/", "tokenizer/"), libc=LIBC,
                       system={"pcre2.h": r"tokenizer/regex\.c", "utf8proc.h": r"tokenizer/normalise\.c"}),
     "models": dict(own=("base/", "models/", "kernels/types.h"), libc=LIBC,

@@ -113,3 +113,11 @@ kern_matrix support_matrix(kern_type type, const uint8_t *rows, uint32_t n_rows,
     matrix.data = *packed;
     return matrix;
 }
+
+int support_next_level(int level)
+{
+    do
+        level++;
+    while (level < KERN_LEVELS && !kern_level_available((kern_level)level));
+    return level;
+}

@@ -5,6 +5,13 @@
 
 #include "kernels/kernels.h"
 
+/* How the levels run in this program; tests/kernels/plain_levels.py reads what tests say of it. */
+#ifdef FIRN_EMULATED
+#define SUPPORT_HOW "emulated"
+#else
+#define SUPPORT_HOW "natively"
+#endif
+
 typedef struct support_random {
     uint64_t state;
 } support_random;
@@ -25,5 +32,8 @@ kern_matrix support_matrix(kern_type type, const uint8_t *rows, uint32_t n_rows,
 
 /* The types that matmul takes; ends with KERN_TYPE_LIMIT. */
 extern const kern_type support_matmul_types[];
+
+/* The next level that this machine has, or KERN_LEVELS: for loops over all of them from KERN_LEVEL_SCALAR on. */
+int support_next_level(int level);
 
 #endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Quantised matmul with NEON's int8 dot products: sdot on four rows. Q8_0, whose inputs are int16, goes as in NEON. */
+#include "kernels/arm/rows_neon.h"
+#include "kernels/ref/forms_body.h"
+#include "kernels/vector.h"
+
+/* sums + products of four weights and four inputs of each row */
+ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *q, bool negative)
+{
+    (void)negative;
+    return vdotq_s32(sums, vreinterpretq_s8_s32(weights), rows_splat_bytes(q));
+}
+
+#include "kernels/ref/dot_body.h"
+
+ALWAYS_INLINE void panel_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out,
+                                 float *out, size_t out_stride)
+{
+    dot_columns(f, tile, n_blocks, x, KERN_PANEL, n_out, out, out_stride);
+}
+
+static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                        float *out, size_t out_stride, uint8_t *scratch)
+{
+    kern_matmul_neon(weights, tile_begin, tile_end, x, out, out_stride, scratch);
+}
+
+#include "kernels/ref/matmul_body.h"
+
+void kern_fill_matmul_dotprod(kern_table *table)
+{
+    table->matmul_quantised = matmul;
+}

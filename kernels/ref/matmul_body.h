@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The matmul over all types, columns and tiles. A level's file defines panel_columns() (a tile times one panel) and
+ * matmul_q8_0() (the whole product for Q8_0) and then includes this.
+ */
+#ifndef FIRN_KERNELS_MATMUL_BODY_H
+#define FIRN_KERNELS_MATMUL_BODY_H
+
+#include "kernels/vector.h"
+
+/* Bytes of activations that stay in the second-level cache while tiles pass by. */
+enum { CACHED_PANELS = 256 * 1024 };
+
+ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                                uint32_t n_columns, bool alone, float *out, size_t out_stride)
+{
+    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
+    if (alone) {
+        dot_columns(f, tile, n_blocks, x, 1, 1, out, out_stride);
+        return;
+    }
+    for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
+        panel_columns(f, tile, n_blocks, x + c / KERN_PANEL * panel_bytes, n_columns - c, out + c * out_stride,
+                      out_stride);
+}
+
+static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *x, uint32_t n_columns, bool alone,
+                         float *out, size_t out_stride, uint8_t *scratch)
+{
+    const uint8_t *const tile = weights->data + t * weights->tile_bytes;
+    const uint32_t n = weights->n_inputs / KERN_BLOCK;
+    switch (weights->type) {
+#define FIRN_FORM(name)                                                    \
+    case KERN_##name:                                                      \
+        tile_columns(name, tile, n, x, n_columns, alone, out, out_stride); \
+        break;
+        FIRN_FORM(Q4_0)
+        FIRN_FORM(Q4_1)
+        FIRN_FORM(Q5_0)
+        FIRN_FORM(Q5_1)
+        FIRN_FORM(Q2_K)
+        FIRN_FORM(Q3_K)
+        FIRN_FORM(Q4_K)
+        FIRN_FORM(Q5_K)
+        FIRN_FORM(Q6_K)
+        FIRN_FORM(IQ4_NL)
+        FIRN_FORM(IQ4_XS)
+        FIRN_FORM(MXFP4)
+        FIRN_FORM(NVFP4)
+        FIRN_FORM(TQ1_0)
+        FIRN_FORM(TQ2_0)
+#undef FIRN_FORM
+    default: /* types with codebooks */
+        kern_expand_tile(weights, t, scratch);
+        tile_columns(EXPANDED, scratch, n, x, n_columns, alone, out, out_stride);
+        break;
+    }
+}
+
+static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                   float *out, size_t out_stride, uint8_t *scratch)
+{
+    if (weights->type == KERN_Q8_0) {
+        matmul_q8_0(weights, tile_begin, tile_end, x, out, out_stride, scratch);
+        return;
+    }
+    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * KERN_INT8_BYTES;
+    const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / KERN_PANEL * KERN_PANEL;
+    const uint32_t step = fitting < 32 ? 32 : fitting;
+    for (uint32_t c = 0; c < x->n_columns; c += step) {
+        const uint32_t left = x->n_columns - c;
+        for (uint32_t t = tile_begin; t < tile_end; t++)
+            tile_product(weights, t, x->int8_panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
+                         out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride, scratch);
+    }
+}
+
+#endif

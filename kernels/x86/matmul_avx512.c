@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Quantised matmul with AVX-512 but without VNNI: vpmaddubsw on sixteen rows, widened at once. Q8_0, whose inputs are
+ * int16, goes as in AVX2.
+ */
+#include "kernels/x86/rows_avx512.h"
+#include "kernels/vector.h"
+
+enum { ROWS_SIGNED = 1 };
+
+#include "kernels/ref/forms_body.h"
+
+/*
+ * sums + products of four weights and four inputs of each row. Two products of at most 127 * 127 stay in an int16;
+ * negative weights pass their signs to the inputs.
+ */
+ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *q, bool negative)
+{
+    __m512i inputs = _mm512_set1_epi32((int32_t)kern_load32(q));
+    if (negative) {
+        inputs = _mm512_mask_sub_epi8(inputs, _mm512_movepi8_mask(weights), _mm512_setzero_si512(), inputs);
+        weights = _mm512_abs_epi8(weights);
+    }
+    const __m512i pairs = _mm512_maddubs_epi16(weights, inputs);
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+#include "kernels/ref/dot_body.h"
+
+ALWAYS_INLINE void panel_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out,
+                                 float *out, size_t out_stride)
+{
+    dot_columns(f, tile, n_blocks, x, KERN_PANEL, n_out, out, out_stride);
+}
+
+static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                        float *out, size_t out_stride, uint8_t *scratch)
+{
+    kern_matmul_avx2(weights, tile_begin, tile_end, x, out, out_stride, scratch);
+}
+
+#include "kernels/ref/matmul_body.h"
+
+void kern_fill_matmul_avx512(kern_table *table)
+{
+    table->matmul_quantised = matmul;
+}
