@@ -63,11 +63,12 @@ python_with_pip() {
 }
 
 # missing NEED…: the Debian packages that supply what is not there. A need is package=command:NAME, package=header:NAME,
-# or package=pip.
+# package=file:PATH, or package=pip.
 missing() {
     for need in "$@"; do
         case $need in
         *=command:*) command -v "${need#*=command:}" >/dev/null ;;
+        *=file:*) [ -e "${need#*=file:}" ] ;;
         *=header:*) has_header "${need#*=header:}" ;;
         *=pip) python_with_pip >/dev/null ;;
         esac || printf ' %s' "${need%%=*}"

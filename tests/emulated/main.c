@@ -44,8 +44,8 @@ _Noreturn void emulated_skip(void)
 
 int main(void)
 {
-    for (int i = 0; i < n_tests; i++) {
-        const int before = n_failures;
+    for (volatile int i = 0; i < n_tests; i++) { /* volatile: kept over longjmp */
+        const volatile int before = n_failures;
         if (setjmp(end_of_test) == 0)
             tests[i].run();
         printf("%s %s\n", n_failures == before ? "passed" : "failed", tests[i].name);
