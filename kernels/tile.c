@@ -215,6 +215,10 @@ static bool tile_plain(kern_type type, const uint8_t *block, uint32_t sub, uint3
 void kern_tile_block(kern_type type, const uint8_t *tile, uint32_t n_inputs, uint32_t index, uint32_t row,
                      kern_block *out)
 {
+    if (kern_type_in_place(type)) { /* the tile is 16 rows of the checkpoint */
+        kern_row_block(type, tile + row * (kern_tile_bytes(type, n_inputs) / KERN_TILE_ROWS), index, out);
+        return;
+    }
     const size_t block_bytes = 16 * (size_t)kern_type_find(type)->block_bytes;
     const uint32_t per_block = kern_type_find(type)->block_elements / KERN_BLOCK;
     const uint8_t *const block = tile + index / per_block * block_bytes;
@@ -246,11 +250,8 @@ void kern_tile_block(kern_type type, const uint8_t *tile, uint32_t n_inputs, uin
     case KERN_TQ1_0:
         trits(block + 32 + 4 * row, 64, sub, out->q);
         break;
-    case KERN_TQ2_0:
+    default: /* TQ2_0 */
         unpack_two_bits(block + 32 + 128 * sub, NULL, row, 1, out->q);
-        break;
-    default: /* in place: the tile is 16 rows of the checkpoint */
-        kern_row_block(type, tile + row * kern_tile_bytes(type, n_inputs) / KERN_TILE_ROWS, index, out);
         break;
     }
 }
