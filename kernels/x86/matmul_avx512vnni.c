@@ -128,7 +128,7 @@ ALWAYS_INLINE void tile_all_columns(const form f, const uint8_t *tile, uint32_t 
 
 /* ---- Q8_0 in place: rows as the checkpoint stores them, blocks of F16 scale and 32 bytes ---- */
 
-enum { ROW_BLOCK = 34 };
+enum { ROW_BLOCK = 34, TILE_BLOCK = KERN_TILE_ROWS * ROW_BLOCK };
 
 typedef struct row_pointers {
     const uint8_t *at[KERN_TILE_ROWS];
@@ -174,6 +174,9 @@ static void one_column_in_place(const kern_matrix *weights, uint32_t tile, const
     __m512 result = _mm512_setzero_ps();
     for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
         const size_t offset = (size_t)b * ROW_BLOCK;
+        /* the same block of the next tile: sixteen short streams are more than the processor foresees by itself */
+        for (uint32_t line = 0; line < 9; line++)
+            _mm_prefetch((const char *)rows.at[0] + weights->tile_bytes + b * TILE_BLOCK + 64 * line, _MM_HINT_T0);
         const uint8_t *const column = x + (size_t)b * KERN_INT16_BYTES;
         const __m512i q = _mm512_loadu_si512(column + 4);
         __m512i fours[4];
