@@ -210,7 +210,8 @@ static void one_column_in_place(const kern_matrix *weights, uint32_t first, cons
         const size_t offset = (size_t)b * ROW_BLOCK;
         /* the same block of the next rows: eight short streams are more than the processor foresees by itself */
         for (uint32_t line = 0; line < 5; line++)
-            _mm_prefetch((const char *)rows.at[0] + weights->tile_bytes / 2 + b * HALF_TILE_BLOCK + 64 * line, _MM_HINT_T0);
+            _mm_prefetch((const char *)rows.at[0] + weights->tile_bytes / 2 + b * HALF_TILE_BLOCK + 64 * line,
+                         _MM_HINT_T0);
         const uint8_t *const column = x + (size_t)b * KERN_INT16_BYTES;
         const __m256i q_low = rows_load(column + 4), q_high = rows_load(column + 36);
         __m256i sums[HALF_ROWS];

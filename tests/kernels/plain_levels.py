@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every level's kernels run somewhere: on this CPU, or emulated by the same tests in a program of their own (ARM in
-qemu, AVX-VNNI by a header). Says which ran how; fails where a test fails or, with CI=true, a level did not run at all.
+qemu, AVX-VNNI by a header). Says which ran how; fails where a test fails or, with CI=true, a level did not run at all (but AVX-512, which needs the hardware).
 """
 import argparse
 import glob
@@ -82,8 +82,10 @@ def main():
         print(f"{level}: {' and '.join(ways) or 'did not run'}")
         missing += [] if ways else [level]
     if missing:
-        print(f"did not run at all: {', '.join(missing)}: this CPU lacks them and nothing emulates them")
-        sys.exit(1 if os.environ.get("CI") == "true" else 77)
+        # nothing emulates AVX-512 yet: where the CPU lacks it, that is a skip for want of hardware; the rest has to run
+        only_hardware = set(missing) <= {"avx512", "avx512vnni"}
+        print(f"{'hardware: ' if only_hardware else ''}{', '.join(missing)} did not run at all: this CPU lacks them")
+        sys.exit(77 if only_hardware or os.environ.get("CI") != "true" else 1)
 
 
 main()
