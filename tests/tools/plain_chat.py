@@ -25,8 +25,10 @@ class Terminal:
         self.tmux("set-option", "-g", "remain-on-exit", "on")
 
     def tmux(self, *arguments, **options):
+        # a terminal's name and a locale of its own: CI may have neither
+        environment = dict(os.environ, TERM="xterm", LC_ALL="C.UTF-8")
         done = subprocess.run(["tmux", "-S", self.socket, *arguments], capture_output=True, text=True, timeout=30,
-                              check=False, **options)
+                              check=False, env=environment, **options)
         assert done.returncode == 0, (arguments, done.stderr)
         return done.stdout
 
