@@ -104,8 +104,9 @@ def test_a_talk_in_a_terminal(generate):
         window.wait_for("/quit ends")
         window.wait_for_prompt()
         assert saved(window, folder) == first
+        window.wait_for_prompt()  # before it, the terminal would take the key as text
         window.keys("C-d")
-        window.wait_for("Pane is dead")
+        window.wait("end", lambda _: window.tmux("display-message", "-p", "#{pane_dead}").strip() == "1")
 
 
 def test_a_paste_is_one_message(generate):
