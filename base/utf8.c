@@ -67,3 +67,17 @@ bool base_utf8_valid(base_slice text)
     }
     return true;
 }
+
+size_t base_utf8_whole(const char *bytes, size_t length)
+{
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        const unsigned char c = (unsigned char)bytes[length - back];
+        if (c >= 0xc2 && c <= 0xf4) { /* begins a character of 2 to 4 bytes */
+            const size_t whole = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+            return back < whole ? length - back : length;
+        }
+        if (c < 0x80 || c > 0xbf)
+            break;
+    }
+    return length;
+}

@@ -21,4 +21,7 @@ size_t base_utf8_encode(uint32_t code_point, char bytes[4]);
 
 bool base_utf8_valid(base_slice text);
 
+/* How many of the bytes end in whole characters: all but the beginning of a character that may yet be completed. */
+size_t base_utf8_whole(const char *bytes, size_t length);
+
 #endif

@@ -7,6 +7,7 @@
  *     firn_session *session;  one timeline: tokens and their KV cache
  *     firn_batch   *batch;    tokens of several sessions in one step
  *     firn_sampler *sampler;  compiled generation parameters; knows logits, never a model
+ *     firn_generation *generation;  a request as it is answered: a sampler, the text so far and its end
  *
  * Ownership: what a `_create` or `_open` call gives is the caller's, and its `_release` ends that. A model keeps its
  * context alive and a session its model, so they may be released in any order. On failure the result pointer is NULL
@@ -276,6 +277,10 @@ size_t firn_find_texts(const firn_list *texts, const char *text, size_t length, 
  */
 float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top, int32_t *top_ids,
                     float *top_logprobs);
+
+/* ---- a request as it is answered ---- */
+
+#include "engine/generation.h" /* firn_generation: logits to tokens, and these to a text and its end */
 
 #ifdef __cplusplus
 }

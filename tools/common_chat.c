@@ -115,8 +115,7 @@ static firn_status begin_conversation(tool_chat *chat, const tool_chat_options *
     return status;
 }
 
-firn_status tool_chat_open(tool_chat *chat, const firn_model *model, const tool_chat_options *options,
-                           firn_error *error)
+firn_status tool_chat_open(tool_chat *chat, firn_model *model, const tool_chat_options *options, firn_error *error)
 {
     *chat = (tool_chat){.model = model, .variables = options->variables};
     if ((options->system != NULL && options->system_file != NULL) ||

@@ -24,7 +24,7 @@ bool tool_chat_asked(const tool_chat_options *options); /* whether any is given 
 
 /* Start from {0}, release with tool_chat_close. */
 typedef struct tool_chat {
-    const firn_model *model;
+    firn_model *model;
     firn_template *program; /* NULL: there is none */
     char *bos, *eos;        /* texts of the model's tokens, or NULL */
     const char *variables;
@@ -37,8 +37,7 @@ typedef struct tool_chat {
  * this is an error only if some other option asks for a conversation. The model and the options have to outlive the
  * chat.
  */
-firn_status tool_chat_open(tool_chat *chat, const firn_model *model, const tool_chat_options *options,
-                           firn_error *error);
+firn_status tool_chat_open(tool_chat *chat, firn_model *model, const tool_chat_options *options, firn_error *error);
 void tool_chat_close(tool_chat *chat);
 
 /*

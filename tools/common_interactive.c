@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common_interactive.h"
 
-#include "tools/common_stream.h"
 #include "tools/common_system.h"
 #include "tools/common_terminal.h"
 
@@ -22,8 +21,7 @@ typedef struct talk {
     firn_session *session;
     firn_generation_parameters parameters;
     int32_t *ids;       /* [n_ids] of the session's timeline */
-    size_t n_ids;       /* as firn_session_length */
-    tool_stream answer; /* of the last turn */
+    size_t n_ids;       /* at most firn_session_length */
     uint64_t n_retries; /* of the last message: each has noise of its own */
     bool output_is_terminal, ended;
     turn_stats stats;
@@ -89,81 +87,49 @@ static firn_status take_prompt(talk *t, const int32_t *ids, size_t n_ids, firn_e
     return status;
 }
 
-/* Goes back to where the answer had fewer tokens, the next of which comes another way. */
-static firn_status go_back(talk *t, firn_sampler *sampler, int32_t banned, firn_error *error)
+/* Shows what may be shown by now, all of it at the end. */
+static void show_answer(talk *t, const firn_generation *generation, bool at_end, size_t *n_shown)
 {
-    t->n_ids = t->stats.n_prompt + t->answer.n_tokens;
-    t->stats.n_generated = t->answer.n_tokens;
-    firn_session_rewind(t->session, t->n_ids - 1);
-    firn_sampler_rewind(sampler, t->n_ids);
-    const firn_status status = firn_sampler_ban(sampler, banned, error);
-    return status != FIRN_OK
-               ? status
-               : firn_session_append(t->session, &t->ids[t->n_ids - 1], 1, FIRN_LOGITS_LAST, NULL, NULL, error);
+    size_t length, end;
+    const char *const text = firn_generation_text(generation, &length, &end);
+    end = at_end ? length : end;
+    show(t, text + *n_shown, end - *n_shown);
+    *n_shown = end;
 }
 
-/* One token more. *ended: it is the last. */
-static firn_status generate_one(talk *t, firn_sampler *sampler, size_t *n_shown, bool *ended, firn_error *error)
+static firn_status generate(talk *t, firn_generation *generation, firn_error *error)
 {
-    const int32_t id = firn_sampler_pick(sampler, firn_session_logits(t->session), t->n_retries, t->n_ids);
-    if (id < 0)
-        return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no token may follow token %zu", t->n_ids);
-    tool_stream_event event = TOOL_STREAM_GOES_ON;
-    int32_t banned = -1;
-    firn_status status = firn_sampler_accept(sampler, id, error);
-    t->stats.n_generated++;
-    *ended = firn_token_ends_text(t->chat->model, id);
-    if (status != FIRN_OK || *ended)
-        return status;
-    status = tool_stream_add(&t->answer, t->chat->model, &t->parameters, id, &event, &banned, error);
-    if (status != FIRN_OK)
-        return status;
-    if (event == TOOL_STREAM_REWINDS)
-        return go_back(t, sampler, banned, error);
-    show(t, t->answer.text + *n_shown, t->answer.shown - *n_shown);
-    *n_shown = t->answer.shown;
-    *ended = event == TOOL_STREAM_STOPS;
-    if (*ended)
-        return FIRN_OK;
-    status = firn_session_append(t->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
-    if (status == FIRN_OK)
-        t->ids[t->n_ids++] = id;
-    return status;
-}
-
-static firn_status generate(talk *t, firn_sampler *sampler, firn_error *error)
-{
-    const firn_generation_parameters *const p = &t->parameters;
+    firn_status status = FIRN_OK;
+    size_t n_shown = 0, n_kept = t->n_ids;
     const double start = tool_seconds();
-    firn_status status = firn_sampler_prompt(sampler, t->ids, t->n_ids, error);
-    size_t n_shown = 0;
-    bool ended = false;
-    while (status == FIRN_OK && !interrupted && !t->ended && !ended && t->n_ids < firn_session_context(t->session) &&
-           (p->n_predict < 0 || t->stats.n_generated < (size_t)p->n_predict) &&
-           (p->t_max_predict_ms == 0 || 1e3 * (tool_seconds() - start) < p->t_max_predict_ms))
-        status = generate_one(t, sampler, &n_shown, &ended, error);
-    show(t, t->answer.text + n_shown, t->answer.length - n_shown);
+    while (status == FIRN_OK && !interrupted && !t->ended && firn_generation_end(generation) == FIRN_END_NOT_YET) {
+        status = firn_generation_advance(generation, t->session, error);
+        show_answer(t, generation, false, &n_shown);
+    }
+    show_answer(t, generation, true, &n_shown);
+    const int32_t *const ids = firn_generation_ids(generation, &t->stats.n_generated);
+    for (size_t i = 0; i < t->stats.n_generated && n_kept < firn_session_length(t->session); i++)
+        t->ids[n_kept++] = ids[i];
+    t->n_ids = n_kept;
+    t->stats.answer_seconds = tool_seconds() - start;
     return status;
 }
 
-static firn_status answer_prompt(talk *t, firn_error *error)
+/* *generation is to be released, also after a failure. */
+static firn_status answer_prompt(talk *t, firn_generation **generation, firn_error *error)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
-    firn_sampler *sampler = NULL;
-    tool_stream_free(&t->answer);
+    firn_generation_options options = firn_generation_options_default();
+    options.sequence = t->n_retries;
+    options.n_ctx = firn_session_context(t->session);
     firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
-    if (status == FIRN_OK && n_ids == 0)
-        status = base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the chat template made an empty text");
     if (status == FIRN_OK)
-        status = firn_sampler_create_for(&t->parameters, t->chat->model, &sampler, error);
+        status = firn_generation_create(t->chat->model, &t->parameters, &options, ids, n_ids, generation, error);
     if (status == FIRN_OK)
         status = take_prompt(t, ids, n_ids, error);
-    const double start = tool_seconds();
     if (status == FIRN_OK)
-        status = generate(t, sampler, error);
-    t->stats.answer_seconds = tool_seconds() - start;
-    firn_sampler_release(sampler);
+        status = generate(t, *generation, error);
     free(ids);
     return status;
 }
@@ -177,20 +143,23 @@ static void say_error(const firn_error *error)
 static void answer(talk *t)
 {
     firn_error error = {0};
+    firn_generation *generation = NULL;
     tool_conversation *const all = &t->chat->conversation;
+    size_t length = 0;
     interrupted = 0;
-    firn_status status = answer_prompt(t, &error);
-    if (t->answer.length > 0 || status == FIRN_OK)
+    firn_status status = answer_prompt(t, &generation, &error);
+    const char *const text = generation != NULL ? firn_generation_text(generation, &length, NULL) : NULL;
+    if (length > 0 || status == FIRN_OK)
         show(t, "\n", 1);
     if (interrupted)
         fputs("(interrupted)\n", stderr);
-    if (status == FIRN_OK && (t->answer.length > 0 || !interrupted))
-        status = tool_conversation_insert(all, all->count, TOOL_ASSISTANT,
-                                          (base_slice){t->answer.text, t->answer.length}, &error);
+    if (status == FIRN_OK && (length > 0 || !interrupted))
+        status = tool_conversation_insert(all, all->count, TOOL_ASSISTANT, (base_slice){text, length}, &error);
     else
         tool_conversation_cut(all, tool_conversation_last_user(all));
     if (status != FIRN_OK)
         say_error(&error);
+    firn_generation_release(generation);
     interrupted = 0;
 }
 
@@ -449,6 +418,5 @@ firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_gen
 done:
     tool_terminal_close(terminal);
     free(t.ids);
-    tool_stream_free(&t.answer);
     return status;
 }

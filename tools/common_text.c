@@ -130,17 +130,3 @@ firn_status tool_check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, f
                              n_vocab - 1);
     return FIRN_OK;
 }
-
-size_t tool_whole_characters(const char *bytes, size_t length)
-{
-    for (size_t back = 1; back <= 3 && back <= length; back++) {
-        const unsigned char c = (unsigned char)bytes[length - back];
-        if (c >= 0xc2 && c <= 0xf4) { /* begins a character of 2 to 4 bytes */
-            const size_t whole = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-            return back < whole ? length - back : length;
-        }
-        if (c < 0x80 || c > 0xbf)
-            break;
-    }
-    return length;
-}

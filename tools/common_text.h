@@ -33,7 +33,4 @@ firn_status tool_read_ids(const char *list, int32_t **ids, size_t *n_ids, firn_e
 /* Whether every id is below n_vocab. */
 firn_status tool_check_ids(const int32_t *ids, size_t n_ids, uint32_t n_vocab, firn_error *error);
 
-/* How many of the bytes end in whole characters: all but the beginning of a character that may yet be completed. */
-size_t tool_whole_characters(const char *bytes, size_t length);
-
 #endif

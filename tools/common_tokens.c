@@ -53,9 +53,9 @@ firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits
     return FIRN_OK;
 }
 
-static void write_prediction(FILE *out, const tool_tokens *tokens, size_t at)
+static void write_prediction(FILE *out, const tool_predictions *tokens, size_t at)
 {
-    if (isnan(tokens->logprobs[at])) {
+    if (tokens->logprobs == NULL || isnan(tokens->logprobs[at])) {
         fputs("\"logprob\":null,\"top\":null}", out);
         return;
     }
@@ -73,22 +73,35 @@ static void write_prediction(FILE *out, const tool_tokens *tokens, size_t at)
     fputs("]}", out);
 }
 
-firn_status tool_tokens_json(FILE *out, const firn_model *model, const tool_tokens *tokens, size_t first, size_t end,
-                             firn_error *error)
+tool_predictions tool_tokens_predictions(const tool_tokens *tokens)
+{
+    return (tool_predictions){tokens->n_top,    tokens->count,   tokens->ids,
+                              tokens->logprobs, tokens->top_ids, tokens->top_logprobs};
+}
+
+tool_predictions tool_generated_predictions(const firn_generation *generation, uint32_t n_top)
+{
+    tool_predictions tokens = {.n_top = n_top};
+    tokens.ids = firn_generation_ids(generation, &tokens.count);
+    tokens.logprobs = firn_generation_logprobs(generation, &tokens.top_ids, &tokens.top_logprobs);
+    return tokens;
+}
+
+firn_status tool_predictions_json(FILE *out, const firn_model *model, tool_predictions tokens, firn_error *error)
 {
     const size_t capacity = firn_token_longest(model);
     char *const bytes = malloc(capacity + 1);
     if (bytes == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", capacity);
     fputc('[', out);
-    for (size_t i = first; i < end; i++) {
-        const size_t length = firn_token_bytes(model, tokens->ids[i], true, bytes, capacity);
-        fprintf(out, "%s\n{\"id\":%d,\"text\":", i == first ? "" : ",", tokens->ids[i]);
+    for (size_t i = 0; i < tokens.count; i++) {
+        const size_t length = firn_token_bytes(model, tokens.ids[i], true, bytes, capacity);
+        fprintf(out, "%s\n{\"id\":%d,\"text\":", i == 0 ? "" : ",", tokens.ids[i]);
         tool_json_string(out, bytes, length);
         fputs(",\"bytes\":", out);
         tool_json_bytes(out, bytes, length);
         fputc(',', out);
-        write_prediction(out, tokens, i);
+        write_prediction(out, &tokens, i);
     }
     fputc(']', out);
     free(bytes);

@@ -22,11 +22,23 @@ void tool_tokens_free(tool_tokens *tokens);
 /* Adds a token that came after these logits [n_vocab]; NULL: no prediction of it is known. */
 firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits, uint32_t n_vocab, firn_error *error);
 
+/* The same to be read only, wherever it is kept. */
+typedef struct tool_predictions {
+    uint32_t n_top;
+    size_t count;
+    const int32_t *ids;    /* [count] */
+    const float *logprobs; /* [count], or NULL */
+    const int32_t *top_ids;
+    const float *top_logprobs;
+} tool_predictions;
+
+tool_predictions tool_tokens_predictions(const tool_tokens *tokens);
+tool_predictions tool_generated_predictions(const firn_generation *generation, uint32_t n_top);
+
 /*
- * Writes the tokens from `first` to `end` (excluded) as an array of {"id", "text", "bytes", "logprob", "top": [{"id",
- * "logprob"}…]}. "text" and "bytes" are the token's own, also where it is a control token that adds nothing to a text.
+ * Writes an array of {"id", "text", "bytes", "logprob", "top": [{"id", "logprob"}…]}. "text" and "bytes" are the
+ * token's own, also where it is a control token that adds nothing to a text.
  */
-firn_status tool_tokens_json(FILE *out, const firn_model *model, const tool_tokens *tokens, size_t first, size_t end,
-                             firn_error *error);
+firn_status tool_predictions_json(FILE *out, const firn_model *model, tool_predictions tokens, firn_error *error);
 
 #endif

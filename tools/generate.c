@@ -13,7 +13,6 @@
 #include "tools/common_interactive.h"
 #include "tools/common_explain.h"
 #include "tools/common_json.h"
-#include "tools/common_stream.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
 #include "tools/common_tokens.h"
@@ -49,7 +48,7 @@ typedef struct run {
     firn_context *context;
     firn_model *model;
     firn_session *session;
-    firn_sampler *sampler;
+    firn_generation *generation;
     uint32_t n_vocab, n_ctx;
     bool logprobs;
     tool_text prompt; /* data is NULL where ids were given, and before a conversation is rendered */
@@ -57,11 +56,9 @@ typedef struct run {
     int32_t *ids;     /* [n_ids] of the prompt */
     size_t n_ids;
     size_t slice_start; /* of the prompt tokens that are being processed */
-    tool_tokens tokens; /* for JSON: the prompt's, then those generated */
+    tool_tokens tokens; /* of the prompt, for JSON */
     size_t n_processed; /* tokens of the prompt; fewer than n_ids after an interruption */
-    size_t n_generated, n_steps;
-    tool_stream stream; /* what was generated */
-    size_t n_written;   /* bytes of it */
+    size_t n_written;   /* bytes of what was generated */
     bool output_gone;
     double start, prompt_start, prompt_end, first_token, end; /* seconds */
 } run;
@@ -117,11 +114,13 @@ static firn_status put(run *r, const char *bytes, size_t length, firn_error *err
 /* Writes what may be shown of the text by now, all of it at the end; nothing where JSON is wanted. */
 static firn_status show_text(run *r, bool at_end, firn_error *error)
 {
-    const size_t end = at_end ? r->stream.length : r->stream.shown, begin = r->n_written;
-    if (r->settings->json || end <= begin)
+    if (r->settings->json || r->generation == NULL)
         return FIRN_OK;
-    r->n_written = end;
-    return put(r, r->stream.text + begin, end - begin, error);
+    size_t length, n_shown;
+    const char *const text = firn_generation_text(r->generation, &length, &n_shown);
+    const size_t end = at_end ? length : n_shown, begin = r->n_written;
+    r->n_written = end > begin ? end : begin;
+    return end > begin ? put(r, text + begin, end - begin, error) : FIRN_OK;
 }
 
 static firn_status show_prompt(run *r, firn_error *error)
@@ -147,6 +146,21 @@ static double rate(size_t count, double seconds)
     return count == 0 || seconds <= 0 ? NAN : (double)count / seconds;
 }
 
+static size_t n_generated(const run *r)
+{
+    size_t n = 0;
+    if (r->generation != NULL)
+        firn_generation_ids(r->generation, &n);
+    return n;
+}
+
+/* Tokens a second, after the first. */
+static double decode_rate(const run *r)
+{
+    const size_t n = n_generated(r);
+    return rate(n > 0 ? n - 1 : 0, r->end - r->first_token);
+}
+
 static void print_rate(const char *what, size_t count, double per_second)
 {
     fprintf(stderr, "%s%zu token%s", what, count, count == 1 ? "" : "s");
@@ -160,8 +174,8 @@ static void print_summary(const run *r)
     const bool colour = tool_wants_colour(stderr);
     fputs(colour ? "\n\033[2m" : "\n", stderr);
     print_rate("prompt:      ", r->n_processed, rate(r->n_processed, r->prompt_end - r->prompt_start));
-    print_rate("generated:   ", r->n_generated, rate(r->n_steps, r->end - r->first_token));
-    if (r->n_generated > 0)
+    print_rate("generated:   ", n_generated(r), decode_rate(r));
+    if (n_generated(r) > 0)
         fprintf(stderr, "first token: %.0f ms after the start\n", 1e3 * (r->first_token - r->start));
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
     fprintf(stderr, "seed:        %llu\n", (unsigned long long)r->settings->parameters.seed);
@@ -177,28 +191,28 @@ static void print_timing(const char *name, double value)
 static firn_status print_json(run *r, firn_error *error)
 {
     fputs("{\"prompt\":", stdout);
-    /* an interrupted prompt may have fewer tokens than were asked for */
-    const size_t n_prompt = r->tokens.count < r->n_ids ? r->tokens.count : r->n_ids;
-    firn_status status = tool_tokens_json(stdout, r->model, &r->tokens, 0, n_prompt, error);
+    firn_status status = tool_predictions_json(stdout, r->model, tool_tokens_predictions(&r->tokens), error);
     if (status != FIRN_OK)
         return status;
     fputs(",\n\"generated\":", stdout);
-    status = tool_tokens_json(stdout, r->model, &r->tokens, n_prompt, r->tokens.count, error);
+    status = tool_predictions_json(stdout, r->model, tool_generated_predictions(r->generation, r->tokens.n_top), error);
     if (status != FIRN_OK)
         return status;
     fputs(",\n\"text\":", stdout);
-    tool_json_string(stdout, r->stream.text, r->stream.length);
+    size_t length;
+    const char *const text = firn_generation_text(r->generation, &length, NULL);
+    tool_json_string(stdout, text, length);
     fputs(",\n\"params\":", stdout);
     tool_json_parameters(stdout, &r->settings->parameters);
     const double prompt_seconds = r->prompt_end - r->prompt_start, seconds = r->end - r->first_token;
     printf(",\n\"timings\":{\"prompt_n\":%zu", r->n_processed);
     print_timing("prompt_ms", 1e3 * prompt_seconds);
     print_timing("prompt_per_second", rate(r->n_processed, prompt_seconds));
-    printf(",\"predicted_n\":%zu", r->n_generated);
+    printf(",\"predicted_n\":%zu", n_generated(r));
     print_timing("predicted_ms", 1e3 * seconds);
-    print_timing("predicted_per_second", rate(r->n_steps, seconds));
+    print_timing("predicted_per_second", decode_rate(r));
     print_timing("load_ms", 1e3 * (r->prompt_start - r->start));
-    print_timing("first_token_ms", r->n_generated > 0 ? 1e3 * (r->first_token - r->start) : NAN);
+    print_timing("first_token_ms", n_generated(r) > 0 ? 1e3 * (r->first_token - r->start) : NAN);
     printf(",\"peak_memory_bytes\":%llu}}\n", (unsigned long long)tool_peak_memory());
     return put(r, "", 0, error);
 }
@@ -279,6 +293,24 @@ static firn_status prepare_ids(run *r, firn_error *error)
 
 /* ---- running ---- */
 
+static firn_status explain(void *argument, size_t number, const firn_explanation *explanation, firn_error *error)
+{
+    const run *const r = argument;
+    return tool_explain(stderr, r->model, explanation, number, error);
+}
+
+static firn_status create_generation(run *r, firn_error *error)
+{
+    firn_generation_options options = firn_generation_options_default();
+    options.n_ctx = r->n_ctx;
+    options.n_logprobs = r->logprobs ? (int32_t)r->tokens.n_top : -1;
+    options.explain = r->settings->n_explained > 0 ? explain : NULL;
+    options.explain_argument = r;
+    options.n_explained = r->settings->n_explained;
+    return firn_generation_create(r->model, &r->settings->parameters, &options, r->ids, r->n_ids, &r->generation,
+                                  error);
+}
+
 static firn_status open_everything(run *r, const char *path, firn_error *error)
 {
     const settings *const s = r->settings;
@@ -304,10 +336,8 @@ static firn_status open_everything(run *r, const char *path, firn_error *error)
         status = prepare_ids(r, error);
     if (status == FIRN_OK)
         status = firn_session_create(r->model, &session_options, &r->session, error);
-    if (status == FIRN_OK)
-        status = firn_sampler_create_for(&s->parameters, r->model, &r->sampler, error);
-    if (status == FIRN_OK)
-        status = firn_sampler_prompt(r->sampler, r->ids, r->n_ids, error);
+    if (status == FIRN_OK && !s->interactive)
+        status = create_generation(r, error);
     return status;
 }
 
@@ -358,77 +388,19 @@ static firn_status process_prompt(run *r, firn_error *error)
     return status;
 }
 
-/* Goes back to where the text had n_keep generated tokens, one of which comes another way. */
-static firn_status go_back(run *r, size_t n_keep, int32_t banned, firn_error *error)
-{
-    const size_t length = r->n_ids + n_keep;
-    const int32_t last = n_keep > 0 ? r->stream.ids[n_keep - 1] : r->ids[r->n_ids - 1];
-    firn_sampler_rewind(r->sampler, length);
-    firn_session_rewind(r->session, length - 1);
-    r->tokens.count = r->tokens.count < length ? r->tokens.count : length;
-    r->n_generated = n_keep;
-    firn_status status = firn_sampler_ban(r->sampler, banned, error);
-    if (status == FIRN_OK)
-        status = firn_session_append(r->session, &last, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
-    return status;
-}
-
-/* Picks the next token, and tells how where that is wanted. */
-static firn_status pick(run *r, const float *logits, size_t position, int32_t *id, firn_error *error)
-{
-    firn_explained_token tokens[MOST_EXPLAINED];
-    firn_explanation explanation = {.n_tokens = r->settings->n_explained, .tokens = tokens};
-    if (explanation.n_tokens == 0) {
-        *id = firn_sampler_pick(r->sampler, logits, 0, position);
-        return FIRN_OK;
-    }
-    *id = firn_sampler_explain(r->sampler, logits, 0, position, &explanation);
-    return tool_explain(stderr, r->model, &explanation, r->n_generated + 1, error);
-}
-
-/* One token more. *ended: it is the last. */
-static firn_status generate_one(run *r, bool *ended, firn_error *error)
-{
-    const firn_generation_parameters *const p = &r->settings->parameters;
-    const float *const logits = firn_session_logits(r->session);
-    const size_t position = firn_session_length(r->session);
-    int32_t id = -1;
-    firn_status status = pick(r, logits, position, &id, error);
-    if (status != FIRN_OK)
-        return status;
-    if (id < 0)
-        return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
-                         "no token may come after token %zu: none has a logit that is a number, or all are banned",
-                         position);
-    status = firn_sampler_accept(r->sampler, id, error);
-    if (r->settings->json && status == FIRN_OK)
-        status = tool_tokens_add(&r->tokens, id, r->logprobs ? logits : NULL, r->n_vocab, error);
-    tool_stream_event event = TOOL_STREAM_GOES_ON;
-    int32_t banned = -1;
-    if (status == FIRN_OK)
-        status = tool_stream_add(&r->stream, r->model, p, id, &event, &banned, error);
-    if (status == FIRN_OK && event == TOOL_STREAM_REWINDS)
-        return go_back(r, r->stream.n_tokens, banned, error);
-    if (status == FIRN_OK)
-        status = show_text(r, false, error);
-    r->end = tool_seconds();
-    if (r->n_generated++ == 0)
-        r->first_token = r->end;
-    *ended = event == TOOL_STREAM_STOPS || firn_token_ends_text(r->model, id) || position == r->n_ctx ||
-             (p->n_predict >= 0 && r->n_generated == (size_t)p->n_predict) ||
-             (p->t_max_predict_ms > 0 && 1e3 * (r->end - r->prompt_end) >= p->t_max_predict_ms);
-    if (*ended || status != FIRN_OK)
-        return status;
-    r->n_steps++;
-    return firn_session_append(r->session, &id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
-}
-
 static firn_status generate(run *r, firn_error *error)
 {
-    bool ended = r->settings->parameters.n_predict == 0;
     firn_status status = FIRN_OK;
-    while (status == FIRN_OK && !ended && !interrupted && !r->output_gone)
-        status = generate_one(r, &ended, error);
+    while (status == FIRN_OK && firn_generation_end(r->generation) == FIRN_END_NOT_YET && !interrupted &&
+           !r->output_gone) {
+        const bool first = n_generated(r) == 0;
+        status = firn_generation_advance(r->generation, r->session, error);
+        if (status == FIRN_OK)
+            status = show_text(r, false, error);
+        r->end = tool_seconds();
+        if (first)
+            r->first_token = r->end;
+    }
     return status;
 }
 
@@ -596,13 +568,12 @@ int main(int argc, char **argv)
     if (status != FIRN_OK)
         fprintf(stderr, "generate: error: %s\n", error.message);
     tool_chat_close(&r.chat);
-    firn_sampler_release(r.sampler);
+    firn_generation_release(r.generation);
     firn_session_release(r.session);
     firn_model_release(r.model);
     firn_context_release(r.context);
     tool_tokens_free(&r.tokens);
     free(r.prompt.data);
     free(r.ids);
-    tool_stream_free(&r.stream);
     return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
 }

@@ -56,3 +56,16 @@ Test(utf8, validity_of_texts)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_expect_eq(base_utf8_valid(base_slice_from(cases[i].text)), cases[i].valid, "case %zu", i);
 }
+
+Test(utf8, whole_characters)
+{
+    cr_assert_eq(base_utf8_whole("", 0), 0);
+    cr_assert_eq(base_utf8_whole("abc", 3), 3);
+    cr_assert_eq(base_utf8_whole("a\xc3", 2), 1);
+    cr_assert_eq(base_utf8_whole("a\xc3\xa9", 3), 3);
+    cr_assert_eq(base_utf8_whole("a\xe2\x82", 3), 1);
+    cr_assert_eq(base_utf8_whole("\xf0\x9f\x98", 3), 0);
+    cr_assert_eq(base_utf8_whole("\xf0\x9f\x98\x80", 4), 4);
+    cr_assert_eq(base_utf8_whole("\x80\x80\x80\x80", 4), 4); /* never a character: nothing to wait for */
+    cr_assert_eq(base_utf8_whole("a\xff", 2), 2);
+}

@@ -121,27 +121,31 @@ static void decode(const char *architecture, kern_type type, uint32_t n_threads)
     firn_model *const model = support_model(context, path);
     const uint32_t n_vocab = firn_model_describe(model).n_vocab;
     firn_session *const session = support_session(model, 0, 0);
-    firn_sampler *sampler;
+    firn_generation *generation;
     firn_generation_parameters parameters = firn_generation_parameters_default();
     parameters.seed = 1;
-    cr_assert_eq(firn_sampler_create(&parameters, n_vocab, &sampler, NULL), FIRN_OK);
+    parameters.ignore_eos = true;
+    parameters.repeat_penalty = 1.1;
+    cr_assert_eq(firn_parameter_set(&parameters, "stop", "[\"this never comes\"]", NULL), FIRN_OK);
     int32_t prompt[PROMPT];
-    char bytes[64];
     support_ids(9, n_vocab, prompt, PROMPT);
     support_append(session, prompt, PROMPT);
+    firn_generation_options generation_options = firn_generation_options_default();
+    generation_options.n_ctx = firn_session_context(session);
+    generation_options.n_logprobs = 5;
+    cr_assert_eq(firn_generation_create(model, &parameters, &generation_options, prompt, PROMPT, &generation, NULL),
+                 FIRN_OK);
+    firn_generation_advance(generation, session, NULL);
+    firn_generation_advance(generation, session, NULL); /* buffers of this width are there now */
 
     start_counting();
-    for (int i = 0; i < DECODED; i++) {
-        const int32_t id = firn_sampler_pick(sampler, firn_session_logits(session), 0, firn_session_length(session));
-        firn_logprobs(firn_session_logits(session), n_vocab, id, 5, (int32_t[5]){0}, (float[5]){0});
-        firn_token_bytes(model, id, false, bytes, sizeof bytes);
-        support_append(session, &id, 1);
-    }
+    for (int i = 0; i < DECODED; i++)
+        firn_generation_advance(generation, session, NULL);
     const char *const called = stop_counting();
     cr_expect_null(called, "%s, %u threads: %s was called; %u calls in all", architecture, n_threads, called,
                    atomic_load(&n_calls));
-    cr_expect_eq(firn_session_length(session), (size_t)(PROMPT + DECODED));
-    firn_sampler_release(sampler);
+    cr_expect_eq(firn_session_length(session), (size_t)(PROMPT + 1 + DECODED));
+    firn_generation_release(generation);
     firn_session_release(session);
     firn_model_release(model);
     firn_context_release(context);

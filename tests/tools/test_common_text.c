@@ -69,16 +69,3 @@ Test(common_text, ids)
         cr_assert(strstr(error.message, "token id number ") != NULL, "%s", error.message);
     }
 }
-
-Test(common_text, whole_characters)
-{
-    cr_assert_eq(tool_whole_characters("", 0), 0);
-    cr_assert_eq(tool_whole_characters("abc", 3), 3);
-    cr_assert_eq(tool_whole_characters("a\xc3", 2), 1);
-    cr_assert_eq(tool_whole_characters("a\xc3\xa9", 3), 3);
-    cr_assert_eq(tool_whole_characters("a\xe2\x82", 3), 1);
-    cr_assert_eq(tool_whole_characters("\xf0\x9f\x98", 3), 0);
-    cr_assert_eq(tool_whole_characters("\xf0\x9f\x98\x80", 4), 4);
-    cr_assert_eq(tool_whole_characters("\x80\x80\x80\x80", 4), 4); /* never a character: nothing to wait for */
-    cr_assert_eq(tool_whole_characters("a\xff", 2), 2);
-}
