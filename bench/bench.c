@@ -68,15 +68,16 @@ static firn_status run_tests(bench_run *run, firn_model *model, const firn_conte
                              size_t threads_index, firn_error *error)
 {
     const bench_options *const options = run->options;
-    const size_t n_inner = options->depths.count * options->n_pairs;
-    for (size_t i = 0; i < options->batches.count * n_inner; i++) {
+    const size_t n_pairs = options->n_pairs, n_sequences = options->sequences.count, n_depths = options->depths.count;
+    for (size_t i = 0; i < options->batches.count * n_depths * n_sequences * n_pairs; i++) {
         bench_result *const result = begin_result(run, file, threads_index, error);
         if (result == NULL)
             return FIRN_ERROR_MEMORY;
         describe_model(result, model, context);
-        result->n_batch = options->batches.at[i / n_inner];
-        result->n_depth = options->depths.at[i % n_inner / options->n_pairs];
-        result->pair = options->pairs[i % options->n_pairs];
+        result->n_batch = options->batches.at[i / n_pairs / n_sequences / n_depths];
+        result->n_depth = options->depths.at[i / n_pairs / n_sequences % n_depths];
+        result->n_sequences = options->sequences.at[i / n_pairs % n_sequences];
+        result->pair = options->pairs[i % n_pairs];
         tell_progress(run, result);
         const firn_status status = bench_measure(model, result, error);
         if (status != FIRN_OK)
@@ -149,7 +150,8 @@ static firn_status for_each(bench_run *run,
 static firn_status run_all(bench_run *run, firn_error *error)
 {
     const bench_options *const options = run->options;
-    const size_t n_tests = options->startup + options->batches.count * options->depths.count * options->n_pairs;
+    const size_t n_tests =
+        options->startup + options->batches.count * options->depths.count * options->sequences.count * options->n_pairs;
     run->planned = options->models.count * options->threads.count * n_tests;
     run->results = calloc(run->planned + 1, sizeof *run->results);
     if (run->results == NULL)

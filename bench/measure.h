@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One test: a prompt, tokens one by one, or both, on a cache that already holds `depth` positions. Only the forward
- * passes are timed, not tokenizing or sampling; which tokens they are doesn't matter, so they are made up.
+ * One test: a prompt, tokens one by one, or both, on a cache that already holds `depth` positions; or the same in
+ * several sequences at once, each with a cache of its own. Only the forward passes are timed, not tokenizing or
+ * sampling; which tokens they are doesn't matter, so they are made up.
  */
 #ifndef FIRN_BENCH_MEASURE_H
 #define FIRN_BENCH_MEASURE_H
@@ -14,7 +15,7 @@ typedef struct bench_result {
     char model[128]; /* architecture and name */
     uint64_t tensor_bytes, n_parameters;
     char cpu_level[24];
-    uint32_t n_batch, n_threads, n_depth;
+    uint32_t n_batch, n_threads, n_depth, n_sequences;
     bench_pair pair;
     bool startup;         /* of the program generate, from process start to the first byte of its text */
     uint64_t peak_memory; /* bytes, of that program; else 0 */
@@ -32,15 +33,21 @@ typedef struct bench_statistics {
 /* Of the samples, or of n / sample where n > 0. n_samples is at least 1. */
 bench_statistics bench_summarise(const bench_result *result, double n);
 
-/* Tokens of one run. */
-uint32_t bench_tokens(const bench_result *result);
+/* Ascending. */
+void bench_sort(double *values, size_t count);
 
-/* "pp512", "tg128", "pp512+tg128", with " @ d512" where the cache holds positions before; "start". */
+/* Tokens of one run, of all sequences. */
+uint64_t bench_tokens(const bench_result *result);
+
+/*
+ * "pp512", "tg128", "pp512+tg128", then " x8" where there are eight sequences and " @ d512" where their caches hold
+ * positions before; "start".
+ */
 void bench_test_name(const bench_result *result, char name[64]);
 
 void bench_note_time(char time[24]);
 
-/* Fills pair's samples: result's file, batch, threads, depth, pair and n_samples are given. */
+/* Fills pair's samples: result's file, batch, threads, depth, sequences, pair and n_samples are given. */
 firn_status bench_measure(firn_model *model, bench_result *result, firn_error *error);
 
 /* Runs build/bin/generate, which lies beside this program, n_samples times and once before. */

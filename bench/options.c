@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MOST_TOKENS = 1 << 24, MOST_REPETITIONS = 1000, MOST_DELAY_S = 3600 };
+enum { MOST_TOKENS = 1 << 24, MOST_SEQUENCES = 1024, MOST_REPETITIONS = 1000, MOST_DELAY_S = 3600 };
 
 /* ---- lists and ranges ---- */
 
@@ -70,12 +70,12 @@ firn_status bench_values_add(bench_values *values, const char *flag, const char 
 /* ---- the command line ---- */
 
 typedef struct option_texts {
-    tool_texts prompts, gens, pairs, depths, batches, threads;
+    tool_texts prompts, gens, pairs, depths, batches, threads, sequences;
     const char *format;
 } option_texts;
 
 typedef struct option_table {
-    tool_option rows[16];
+    tool_option rows[17];
 } option_table;
 
 static option_table make_table(bench_options *options, option_texts *texts)
@@ -86,6 +86,8 @@ static option_table make_table(bench_options *options, option_texts *texts)
         {"-n,--n-gen", "N", TOOL_TEXTS, &texts->gens, 0, "numbers of tokens to decode (128; 0: none)"},
         {"-pg", "PP,TG", TOOL_TEXTS, &texts->pairs, 0, "prefill PP tokens, then decode TG, as one measurement"},
         {"-d,--n-depth", "N", TOOL_TEXTS, &texts->depths, 0, "positions that the cache holds before (0)"},
+        {"-npl,--n-parallel", "N", TOOL_TEXTS, &texts->sequences, 0,
+         "sequences that go through the model together; rates are of all of them (1)"},
         {"-b,--batch-size", "N", TOOL_TEXTS, &texts->batches, 0, "most tokens prefilled in one step (512)"},
         {"-t,--threads", "N", TOOL_TEXTS, &texts->threads, 0, "threads (as many as this process may use)"},
         {"-r,--repetitions", "N", TOOL_COUNT, &options->repetitions, MOST_REPETITIONS, "measured runs of each (5)"},
@@ -95,7 +97,8 @@ static option_table make_table(bench_options *options, option_texts *texts)
          "also run the program generate: from its start to the first token of a 5-token prompt"},
         {"--no-roofline", NULL, TOOL_OFF, &options->roofline, 0, "don't measure what this machine could do"},
         {"-o,--output", "FORMAT", TOOL_TEXT, &texts->format, 0, "md (default), csv, json or jsonl"},
-        {"--plot", "FILE", TOOL_TEXT, &options->plot, 0, "draw the rates over depth and prompt length: .svg or .html"},
+        {"--plot", "FILE", TOOL_TEXT, &options->plot, 0,
+         "draw the rates over depth, prompt length and sequences: .svg or .html"},
         {"--progress", NULL, TOOL_ON, &options->progress, 0, "tell on standard error what is being measured"},
         {"-h,--help", NULL, TOOL_ON, &options->help, 0, "show this"},
     }};
@@ -193,6 +196,8 @@ firn_status bench_options_parse(int argc, char *const *argv, bench_options *opti
         status = read_values(&texts.depths, "-d,--n-depth", 0, 0, MOST_TOKENS, &options->depths, error);
     if (status == FIRN_OK)
         status = read_values(&texts.batches, "-b,--batch-size", 512, 1, MOST_TOKENS, &options->batches, error);
+    if (status == FIRN_OK)
+        status = read_values(&texts.sequences, "-npl,--n-parallel", 1, 1, MOST_SEQUENCES, &options->sequences, error);
     if (status == FIRN_OK)
         status = read_values(&texts.threads, "-t,--threads", base_pool_default_threads(), 1, BASE_POOL_MAX_THREADS,
                              &options->threads, error);

@@ -30,7 +30,7 @@ typedef struct bench_options {
     tool_texts models;
     size_t n_pairs;
     bench_pair pairs[3 * BENCH_VALUES]; /* each prompt length, each number of tokens to generate, then -pg's */
-    bench_values depths, batches, threads;
+    bench_values depths, batches, threads, sequences;
     uint32_t repetitions, delay_s;
     const char *cpu_level; /* or NULL */
     bench_format format;

@@ -9,7 +9,7 @@
 
 enum { WIDTH = 720, HEIGHT = 300, LEFT = 70, RIGHT = 20, TOP = 40, BOTTOM = 46, LEGEND_LINE = 16 };
 
-typedef enum plot_axis { DEPTH, PROMPT } plot_axis;
+typedef enum plot_axis { DEPTH, PROMPT, SEQUENCES } plot_axis;
 
 typedef struct panel {
     const char *title, *axis_title;
@@ -21,6 +21,7 @@ static const panel panels[] = {
     {"Decode, tokens a second", "positions in the cache", DEPTH, true},
     {"Prefill, tokens a second", "positions in the cache", DEPTH, false},
     {"Prefill, tokens a second", "tokens of the prompt", PROMPT, false},
+    {"Decode, tokens a second of all sequences", "sequences", SEQUENCES, true},
 };
 
 static bool belongs(const panel *p, const bench_result *r)
@@ -31,15 +32,17 @@ static bool belongs(const panel *p, const bench_result *r)
 
 static uint32_t place(const panel *p, const bench_result *r)
 {
-    return p->axis == DEPTH ? r->n_depth : r->pair.n_prompt;
+    return p->axis == DEPTH ? r->n_depth : p->axis == PROMPT ? r->pair.n_prompt : r->n_sequences;
 }
 
 /* What stays the same along a line. */
 static bool same_line(const panel *p, const bench_result *a, const bench_result *b)
 {
-    const bool same_rest = p->axis == DEPTH ? a->pair.n_prompt == b->pair.n_prompt && a->pair.n_gen == b->pair.n_gen
-                                            : a->n_depth == b->n_depth;
-    return same_rest && strcmp(a->file, b->file) == 0 && a->n_threads == b->n_threads && a->n_batch == b->n_batch;
+    const bool same_prompt = p->axis == PROMPT || a->pair.n_prompt == b->pair.n_prompt;
+    const bool same_depth = p->axis == DEPTH || a->n_depth == b->n_depth;
+    const bool same_sequences = p->axis == SEQUENCES || a->n_sequences == b->n_sequences;
+    return same_prompt && same_depth && same_sequences && a->pair.n_gen == b->pair.n_gen &&
+           strcmp(a->file, b->file) == 0 && a->n_threads == b->n_threads && a->n_batch == b->n_batch;
 }
 
 /* Whether results[i] is the first of its line in the panel. */
@@ -63,7 +66,7 @@ static bool has_line(const panel *p, const bench_result *results, size_t count)
 
 static double median_rate(const bench_result *r)
 {
-    return bench_summarise(r, bench_tokens(r)).median;
+    return bench_summarise(r, (double)bench_tokens(r)).median;
 }
 
 /* A round number of about a fifth of the whole: 1, 2 or 5 times a power of ten. */
@@ -130,10 +133,12 @@ static void draw_line(FILE *out, const panel *p, const bench_result *results, si
     fprintf(out, "'/>\n<text x='%d' y='%d' fill='%s'>", LEFT, HEIGHT + LEGEND_LINE * number + 4, colour);
     const char *const slash = strrchr(r->file, '/');
     print_escaped(out, slash != NULL ? slash + 1 : r->file);
-    if (p->axis == DEPTH)
-        fprintf(out, ", %s%u", p->decode ? "tg" : "pp", bench_tokens(r));
-    else if (r->n_depth > 0)
+    if (p->axis != PROMPT)
+        fprintf(out, ", %s%u", p->decode ? "tg" : "pp", p->decode ? r->pair.n_gen : r->pair.n_prompt);
+    if (p->axis != DEPTH && r->n_depth > 0)
         fprintf(out, ", depth %u", r->n_depth);
+    if (p->axis != SEQUENCES && r->n_sequences > 1)
+        fprintf(out, ", %u sequences", r->n_sequences);
     fprintf(out, ", %u threads</text>\n", r->n_threads);
 }
 
@@ -172,7 +177,7 @@ firn_status bench_plot(const char *path, const bench_result *results, size_t cou
         height += heights[i] = panel_height(&panels[i], results, count);
     if (height == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "--plot: no line to draw; give several values to -d or -p, such as -d 0-4096+1024");
+                         "--plot: no line to draw; give several values to -d, -p or -npl, such as -d 0-4096+1024");
     double(*const points)[2] = malloc(count * sizeof *points);
     if (points == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the points of %zu results", count);

@@ -18,7 +18,7 @@ typedef struct field {
     double number; /* NaN: not known */
 } field;
 
-enum { FIELDS = 38 };
+enum { FIELDS = 40 };
 
 typedef struct fields {
     size_t count;
@@ -45,6 +45,7 @@ static void add_roofline(fields *f, const bench_roofline *roofline)
 {
     const bool known = roofline->n_threads > 0;
     add_number(f, "machine_read_gb_per_s", known ? roofline->read_bytes / 1e9 : NAN);
+    add_number(f, "machine_read_median_gb_per_s", known ? roofline->median_read_bytes / 1e9 : NAN);
     add_number(f, "machine_sgemm_gop_per_s", known ? roofline->float_operations / 1e9 : NAN);
     add_number(f, "machine_int8_gop_per_s", known ? roofline->int8_operations / 1e9 : NAN);
 }
@@ -73,7 +74,8 @@ static double roofline_share(const bench_result *result, const char **limit)
 
 static void list_fields(const bench_result *result, fields *f)
 {
-    const bench_statistics time = bench_summarise(result, 0), rate = bench_summarise(result, bench_tokens(result));
+    const bench_statistics time = bench_summarise(result, 0),
+                           rate = bench_summarise(result, (double)bench_tokens(result));
     const char *limit;
     const double share = roofline_share(result, &limit);
     f->count = 0;
@@ -91,6 +93,7 @@ static void list_fields(const bench_result *result, fields *f)
     add_integer(f, "n_prompt", result->pair.n_prompt);
     add_integer(f, "n_gen", result->pair.n_gen);
     add_integer(f, "n_depth", result->n_depth);
+    add_integer(f, "pl", result->n_sequences);
     add_text(f, "test_time", result->time);
     add_number(f, "avg_ns", round(1e9 * time.average));
     add_number(f, "stddev_ns", round(1e9 * time.deviation));
@@ -139,7 +142,7 @@ static void print_json(FILE *out, const bench_result *result)
         fprintf(out, "%c%.0f", i == 0 ? '[' : ',', 1e9 * result->seconds[i]);
     fputs("],\"samples_ts\":", out);
     for (size_t i = 0; i < result->n_samples; i++)
-        fprintf(out, "%c%.6g", i == 0 ? '[' : ',', bench_tokens(result) / result->seconds[i]);
+        fprintf(out, "%c%.6g", i == 0 ? '[' : ',', (double)bench_tokens(result) / result->seconds[i]);
     fputs("]}", out);
 }
 
@@ -187,7 +190,8 @@ static void print_cell(FILE *out, const char *text)
 
 static void print_rates(FILE *out, const bench_result *result)
 {
-    const bench_statistics rate = bench_summarise(result, bench_tokens(result)), time = bench_summarise(result, 0);
+    const bench_statistics rate = bench_summarise(result, (double)bench_tokens(result)),
+                           time = bench_summarise(result, 0);
     if (result->startup) {
         fprintf(out, "%.1f ± %.1f ms | %.1f (%.1f to %.1f) ms | peak memory %.1f MiB | | |\n", 1e3 * time.average,
                 1e3 * time.deviation, 1e3 * time.median, 1e3 * time.least, 1e3 * time.most,
@@ -255,9 +259,11 @@ void bench_report_roofline(FILE *out, bench_format format, const bench_roofline 
     for (size_t i = 0; i < count; i++) {
         const bench_roofline *const r = &rooflines[i];
         if (format == BENCH_MARKDOWN) {
-            fprintf(out, "This machine with %u thread%s: reads %.1f GB/s; sgemm %.1f Gop/s; bytes %.1f Gop/s.\n",
-                    r->n_threads, r->n_threads == 1 ? "" : "s", r->read_bytes / 1e9, r->float_operations / 1e9,
-                    r->int8_operations / 1e9);
+            fprintf(
+                out,
+                "This machine with %u thread%s: reads %.1f GB/s (median %.1f); sgemm %.1f Gop/s; bytes %.1f Gop/s.\n",
+                r->n_threads, r->n_threads == 1 ? "" : "s", r->read_bytes / 1e9, r->median_read_bytes / 1e9,
+                r->float_operations / 1e9, r->int8_operations / 1e9);
             continue;
         }
         fields f = {0};

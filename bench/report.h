@@ -14,7 +14,7 @@ void bench_report(FILE *out, bench_format format, const bench_result *results, s
 /* What the machine can do, alone: an object, or lines of text. */
 void bench_report_roofline(FILE *out, bench_format format, const bench_roofline *rooflines, size_t count);
 
-/* Fails if there is nothing to draw a line through: a rate at two depths, or of two prompt lengths. */
+/* Fails if there is nothing to draw a line through: a rate at two depths, prompt lengths or numbers of sequences. */
 firn_status bench_plot(const char *path, const bench_result *results, size_t count, firn_error *error);
 
 #endif

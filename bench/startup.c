@@ -90,6 +90,7 @@ firn_status bench_measure_startup(bench_result *result, const char *cpu_level, f
                                NULL};
     result->pair = (bench_pair){5, 1};
     result->startup = true;
+    result->n_sequences = 1;
     bench_note_time(result->time);
     double unused;
     if (status == FIRN_OK)

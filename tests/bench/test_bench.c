@@ -91,6 +91,34 @@ Test(bench, files_threads_batches_and_levels_are_passed_on)
     support_remove(second);
 }
 
+Test(bench, sequences_go_through_the_model_together)
+{
+    const tiny_options options = tiny_default("llama");
+    char *const path = tiny_write(&options);
+    int status;
+    char *const text =
+        run_bench(&status, "-m %s -p 8 -n 4 -npl 1,3 -d 0,40 -t 1 -r 1 -b 16 --no-roofline -o json", path);
+    cr_assert_eq(status, 0, "%s", text);
+    cJSON *const array = cJSON_Parse(text);
+    const char *const names[] = {"pp8",       "tg4",       "pp8 x3",       "tg4 x3",
+                                 "pp8 @ d40", "tg4 @ d40", "pp8 x3 @ d40", "tg4 x3 @ d40"};
+    cr_assert_eq(cJSON_GetArraySize(array), 8, "%s", text);
+    for (int i = 0; i < 8; i++) {
+        cr_assert_str_eq(name_at(array, i), names[i]);
+        cr_assert(cJSON_GetObjectItem(cJSON_GetArrayItem(array, i), "median_ts")->valuedouble > 0);
+    }
+    /* parameters are read once for all, caches for each */
+    const char *const counts[] = {"parameter_bytes", "cache_bytes", "int_operations", "float_operations"};
+    for (int i = 0; i < 4; i++) {
+        const double one = cJSON_GetObjectItem(cJSON_GetArrayItem(array, 5), counts[i])->valuedouble;
+        const double three = cJSON_GetObjectItem(cJSON_GetArrayItem(array, 7), counts[i])->valuedouble;
+        cr_assert_eq(three, i == 0 ? one : 3 * one, "%s", counts[i]);
+    }
+    cJSON_Delete(array);
+    free(text);
+    support_remove(path);
+}
+
 Test(bench, the_machine_alone_is_measured)
 {
     int status;

@@ -89,6 +89,7 @@ Test(bench_options, defaults_are_those_of_llama_bench)
     cr_assert(options.pairs[0].n_prompt == 512 && options.pairs[0].n_gen == 0);
     cr_assert(options.pairs[1].n_prompt == 0 && options.pairs[1].n_gen == 128);
     cr_assert(options.depths.count == 1 && options.depths.at[0] == 0);
+    cr_assert(options.sequences.count == 1 && options.sequences.at[0] == 1);
     cr_assert(options.threads.count == 1 && options.threads.at[0] >= 1);
     cr_assert_eq(options.repetitions, 5);
     cr_assert_eq(options.format, BENCH_MARKDOWN);
@@ -99,17 +100,19 @@ Test(bench_options, everything_that_is_given_is_kept)
 {
     bench_options options;
     firn_error error = {0};
-    cr_assert_eq(parse(ARGUMENTS("-m", "a", "--model", "b", "-p", "0", "-n", "1", "-n", "2,3", "-pg", "16,4", "-d",
-                                 "0-8+4", "-b", "32", "-t", "1,2", "-r", "2", "--delay", "1", "--cpu", "scalar", "-o",
-                                 "jsonl", "--plot", "x.svg", "--progress", "--startup", "--no-roofline"),
-                       &options, &error),
-                 FIRN_OK, "%s", error.message);
+    cr_assert_eq(
+        parse(ARGUMENTS("-m", "a", "--model", "b", "-p", "0", "-n", "1", "-n", "2,3", "-pg", "16,4", "-d", "0-8+4",
+                        "-b", "32", "-npl", "1,8-32*4", "-t", "1,2", "-r", "2", "--delay", "1", "--cpu", "scalar", "-o",
+                        "jsonl", "--plot", "x.svg", "--progress", "--startup", "--no-roofline"),
+              &options, &error),
+        FIRN_OK, "%s", error.message);
     cr_assert_eq(options.models.count, 2);
     cr_assert_str_eq(options.models.at[1], "b");
     cr_assert_eq(options.n_pairs, 4);
     cr_assert(options.pairs[2].n_prompt == 0 && options.pairs[2].n_gen == 3);
     cr_assert(options.pairs[3].n_prompt == 16 && options.pairs[3].n_gen == 4);
     cr_assert(options.depths.count == 3 && options.batches.at[0] == 32 && options.threads.count == 2);
+    cr_assert(options.sequences.count == 3 && options.sequences.at[2] == 32);
     cr_assert(options.repetitions == 2 && options.delay_s == 1 && options.format == BENCH_JSONL);
     cr_assert_str_eq(options.cpu_level, "scalar");
     cr_assert_str_eq(options.plot, "x.svg");
@@ -121,7 +124,8 @@ Test(bench_options, bad_values_are_refused_by_name)
     char *const *const bad[] = {ARGUMENTS("-pg", "16"), ARGUMENTS("-pg", "1,2,3"), ARGUMENTS("-pg", "0,4"),
                                 ARGUMENTS("-o", "xml"), ARGUMENTS("-t", "0"),      ARGUMENTS("-b", "0"),
                                 ARGUMENTS("-r", "0"),   ARGUMENTS("-p", "x"),      ARGUMENTS("-d", "-1"),
-                                ARGUMENTS("--plot"),    ARGUMENTS("-n", "1-9*0"),  ARGUMENTS("--ngl", "1")};
+                                ARGUMENTS("--plot"),    ARGUMENTS("-n", "1-9*0"),  ARGUMENTS("-npl", "0"),
+                                ARGUMENTS("--ngl", "1")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         bench_options options;
         firn_error error = {0};

@@ -23,10 +23,11 @@ static bench_result sample(double seconds[3])
         .cpu_level = "avx2",
         .n_batch = 512,
         .n_threads = 2,
+        .n_sequences = 1,
         .pair = {0, 100},
         .time = "2026-01-02T03:04:05Z",
         .work = {.parameter_bytes = 3000000000, .cache_bytes = 1000000000, .integer_multiplies = 5000000000},
-        .roofline = {2, 8e9, 1e11, 1e12},
+        .roofline = {2, 8e9, 1e11, 1e12, 6e9},
         .n_samples = 3,
         .seconds = seconds,
     };
@@ -71,6 +72,10 @@ Test(bench_report, tests_have_the_names_of_llama_bench)
     result.n_depth = 0;
     bench_test_name(&result, name);
     cr_assert_str_eq(name, "pp512+tg128");
+    result.n_depth = 64;
+    result.n_sequences = 8;
+    bench_test_name(&result, name);
+    cr_assert_str_eq(name, "pp512+tg128 x8 @ d64");
 }
 
 static double number(const cJSON *object, const char *name)
@@ -111,6 +116,20 @@ Test(bench_report, json_has_the_known_fields_and_ours)
     cr_assert_eq(cJSON_GetArraySize(cJSON_GetObjectItem(object, "samples_ns")), 3);
     cr_assert_eq(cJSON_GetArrayItem(cJSON_GetObjectItem(object, "samples_ts"), 2)->valuedouble, 50);
     cJSON_Delete(array);
+    free(text);
+}
+
+Test(bench_report, sequences_count_together)
+{
+    double seconds[3];
+    bench_result result = sample(seconds);
+    result.n_sequences = 8;
+    char *const text = reported(BENCH_JSONL, &result, 1);
+    cJSON *const object = cJSON_Parse(text);
+    cr_assert(number(object, "pl") == 8 && number(object, "median_ts") == 400);
+    cr_assert_str_eq(text_of(object, "test"), "tg100 x8");
+    cr_assert(number(object, "machine_read_gb_per_s") == 8 && number(object, "machine_read_median_gb_per_s") == 6);
+    cJSON_Delete(object);
     free(text);
 }
 
@@ -220,6 +239,14 @@ Test(bench_report, a_plot_has_a_line_for_each_series)
     free(text);
 
     results[1].n_depth = results[3].n_depth = 0;
+    for (int i = 0; i < 4; i++)
+        results[i].n_sequences = i % 2 == 0 ? 1 : 8;
+    cr_assert_eq(bench_plot(path, results, 4, &error), FIRN_OK, "%s", error.message);
+    char *const batched = support_read_file(path, NULL);
+    cr_assert(strstr(batched, "tokens a second of all sequences") != NULL, "%s", batched);
+    free(batched);
+    for (int i = 0; i < 4; i++)
+        results[i].n_sequences = 1;
     cr_assert_eq(bench_plot(path, results, 4, &error), FIRN_ERROR_ARGUMENT);
     cr_assert(strstr(error.message, "--plot") != NULL);
     results[1].n_depth = 512;
