@@ -8,13 +8,18 @@ the best. A goal is met if the whole interval is at or above it, missed if the w
 there is no verdict. There is none either where other processes took more than DISTURBED of the CPUs in half of the
 runs: both engines suffered from that, but not equally.
 """
+import collections
 import dataclasses
 import math
 import statistics
 
 DISTURBED = 0.05
 CONFIDENCE = 0.92
-RATES = ("prefill", "decode", "depth")
+
+
+def is_rate(measure):
+    """Tokens a second, of which more is better; else seconds."""
+    return measure != "start"
 
 
 @dataclasses.dataclass
@@ -23,6 +28,8 @@ class Goals:
     prefill: tuple = ()
     decode: tuple = ()
     depth: tuple = ()
+    batch8: tuple = ()
+    batch32: tuple = ()
     bandwidth_share: float = 0.0
     start: float = 0.0
     memory: float = 0.0
@@ -30,9 +37,9 @@ class Goals:
 
 # By what a checkpoint's name begins with, in lower case.
 GOALS = {
-    "smollm2-135m": Goals((6, 2.2), (2.0, 1.9), (4, 3), 0.88, 0.040, 1.10),
-    "gemma-3-270m": Goals((4, 2.2), (2.2, 1.8), (2.5, 2), 1.15, 0.080, 1.35),
-    "qwen2.5-coder-0.5b": Goals((4.5, 2.2), (1.6, 1.4), (2, 1.7), 0.95, 0.100, 1.10),
+    "smollm2-135m": Goals((6, 2.2), (2.0, 1.9), (4, 3), (5, 5), (5, 5), 0.88, 0.040, 1.10),
+    "gemma-3-270m": Goals((4, 2.2), (2.2, 1.8), (2.5, 2), (3.5, 3.5), (3.5, 3.5), 1.15, 0.080, 1.35),
+    "qwen2.5-coder-0.5b": Goals((4.5, 2.2), (1.6, 1.4), (2, 1.7), (4.5, 4.5), (4, 4), 0.95, 0.100, 1.10),
 }
 
 
@@ -102,7 +109,7 @@ def samples_of(run, model, measure, engine, key="value"):
             and s.get(key) is not None]
     if not good:
         return None
-    timed = key == "value"  # memory is what it is, however busy the machine
+    timed = key != "peak_bytes"  # memory is what it is, however busy the machine
     disturbed = timed and sum(s["others"] > DISTURBED for s in good) * 2 > len(good)
     return interval([s[key] for s in good], disturbed)
 
@@ -115,7 +122,7 @@ def rival(run, model, measure, beginning):
     """(name, Interval) of the better of a rival's ways, or None."""
     found = [(name, samples_of(run, model, measure, name)) for name in engines_of(run, beginning)]
     found = [(name, value) for name, value in found if value is not None]
-    sign = 1 if measure in RATES else -1
+    sign = 1 if is_rate(measure) else -1
     return max(found, key=lambda pair: sign * pair[1].median, default=None)
 
 
@@ -139,24 +146,30 @@ def against(firn, other, goal, higher_is_better):
     return [shown(ratio, "x"), {"met": "faster", "missed": "slower"}.get(word, word)]
 
 
-def labels(settings):
-    """Measures and what a row is called."""
-    return {"prefill": f"prefill {settings['n_prompt']}", "decode": f"decode {settings['n_gen']}",
-            "depth": f"decode {settings['depth_gen']} at {settings['depth']}", "start": "start to first token"}
+def label(measure, settings):
+    """What a row is called."""
+    known = {"prefill": f"prefill {settings['n_prompt']}", "decode": f"decode {settings['n_gen']}",
+             "depth": f"decode {settings['depth_gen']} at {settings['depth']}", "start": "start to first token"}
+    return known.get(measure) or f"decode {settings['batch_gen']} of {measure.removeprefix('batch')} sequences"
+
+
+def measures_of(run):
+    """In the order in which they first came."""
+    return list(dict.fromkeys(s["measure"] for s in run["samples"]))
 
 
 def rival_rows(run, model):
     """[measure, firn, llama.cpp, ratio, verdict, ik_llama.cpp, ratio, verdict]"""
     rows, goals = [], goals_of(model)
-    for measure, label in labels(run["settings"]).items():
+    for measure in measures_of(run):
         firn = samples_of(run, model, measure, "firn")
-        unit = "t/s" if measure in RATES else "ms"
-        wanted = (getattr(goals, measure) or (0, 0)) if measure in RATES else (0, 0)
-        cells = [label, shown(firn, unit) if firn else ""]
+        unit = "t/s" if is_rate(measure) else "ms"
+        wanted = (getattr(goals, measure, ()) or (0, 0)) if is_rate(measure) else (0, 0)
+        cells = [label(measure, run["settings"]), shown(firn, unit) if firn else ""]
         for beginning, goal in zip(("llama.cpp", "ik_llama.cpp"), wanted):
             other = rival(run, model, measure, beginning)
             cells.append(f"{shown(other[1], unit)}{other[0][len(beginning):]}" if other else "")
-            cells += against(firn, other, goal, measure in RATES)
+            cells += against(firn, other, goal, is_rate(measure))
         if any(cells[1:]):
             rows.append(cells)
     return rows
@@ -165,10 +178,11 @@ def rival_rows(run, model):
 def limit_rows(run, model):
     """[what, value, goal and verdict]: against the machine, not against rivals."""
     rows, goals, facts = [], goals_of(model), run["models"][model]
-    decode = samples_of(run, model, "decode", "firn")
-    if decode and run["bandwidth"]:
-        bandwidth = interval(run["bandwidth"])
-        share = decode.scaled(facts["parameter_bytes"]).over(bandwidth)
+    # a sample's rate and bandwidth are from the same seconds: the bandwidth changes from one to the next
+    shares = [{**s, "share": s["value"] * facts["parameter_bytes"] / s["bandwidth"]} for s in run["samples"]
+              if s["model"] == model and s.get("bandwidth") and s["value"]]
+    share = samples_of({"samples": shares}, model, "decode", "firn", "share")
+    if share:
         rows.append(["decode ÷ (read bandwidth ÷ bytes of a token's tensors)", shown(share, "x"),
                      f"≥ {goals.bandwidth_share:g}: {verdict(share, goals.bandwidth_share)}"
                      if goals.bandwidth_share else ""])
@@ -206,13 +220,22 @@ def failures(run):
             for (model, measure, engine), reasons in failed.items()]
 
 
+def runs_of(run):
+    """How many samples there are of each kind."""
+    counts = collections.Counter((s["model"], s["measure"], s["engine"]) for s in run["samples"]).values()
+    least, most = min(counts, default=0), max(counts, default=0)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
 def report(run):
     """The whole comparison as Markdown."""
     machine = run["machine"]
     lines = [f"{run['time']}, {machine['cpu']}, {machine['cpus']} CPUs, {run['settings']['threads']} threads, "
-             f"{run['rounds']} rounds; levels: {machine['levels']}."]
-    if run["bandwidth"]:
-        lines.append(f"Read bandwidth in this run: {shown(interval(run['bandwidth']), 'GB/s')} GB/s.")
+             f"{runs_of(run)} runs of each; levels: {machine['levels']}."]
+    measured = [s for s in run["samples"] if s.get("bandwidth")]
+    if measured:
+        lines.append(f"Read bandwidth beside each decode: {shown(interval([s['bandwidth'] for s in measured]), 'GB/s')} "
+                     f"GB/s, at most {max(s['best_bandwidth'] for s in measured) / 1e9:.1f}.")
     versions = [f"{name} {text}" for name, text in run["engines"].items() if text]
     if versions:
         lines.append(f"Versions: {'; '.join(versions)}.")
@@ -221,10 +244,12 @@ def report(run):
         lines.append(f"Other processes took {100 * statistics.median(others):.1f} % of the CPUs in the median run, "
                      f"{100 * max(others):.1f} % in the worst.")
     for model in run["models"]:
-        lines += ["", f"**{model}**", "",
-                  table(["", "firn", "llama.cpp", "firn is", "goal", "ik_llama.cpp, the better", "firn is", "goal"],
-                        rival_rows(run, model)),
-                  "", table(["", "firn", "goal"], limit_rows(run, model)),
-                  "", table(["at start", "first token, ms", "peak memory, MiB"], start_rows(run, model))]
+        lines += ["", f"**{model}**"]
+        for header, rows in (
+                (["", "firn", "llama.cpp", "firn is", "goal", "ik_llama.cpp, the better", "firn is", "goal"],
+                 rival_rows(run, model)),
+                (["", "firn", "goal"], limit_rows(run, model)),
+                (["at start", "first token, ms", "peak memory, MiB"], start_rows(run, model))):
+            lines += ["", table(header, rows)] if rows else []
     failed = failures(run)
     return "\n".join(lines + (["", "Failed runs:", "", *failed] if failed else []))

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engines that bench/rivals compares: their commands for each measure, and how a run's value is read.
 
-A measure is "prefill", "decode", "depth" (decode behind a long prompt), each in tokens a second, or "start" (seconds
-from a process's start to the first byte of its text; the same run gives its peak memory).
+A measure is "prefill", "decode", "depth" (decode behind a long prompt) or "batch8" (decode of eight sequences together,
+all of their tokens counted), each in tokens a second, or "start" (seconds from a process's start to the first byte of
+its text; the same run gives its peak memory).
 """
 import dataclasses
 import json
 import os
+import re
 import select
 import subprocess
 import tempfile
@@ -22,12 +24,24 @@ class Settings:
     n_gen: int = 128
     depth: int = 4096
     depth_gen: int = 32
+    batch_prompt: int = 32
+    batch_gen: int = 32
     timeout: float = 900
+
+
+# The columns of llama-batched-bench: prompt, tokens, sequences, cache, then seconds and rate of three kinds.
+BATCHED_ROW = re.compile(r"^\|" + r" *(\d+) *\|" * 4 + r" *([\d.]+) *\|" * 6 + " *$", re.MULTILINE)
+
+
+def sequences_of(measure):
+    """How many are decoded together; 0: the measure isn't of that kind."""
+    return int(measure.removeprefix("batch")) if measure.startswith("batch") else 0
 
 
 class Engine:
     """A folder of programs: `bench` measures rates and takes llama-bench's options, `start` writes text."""
     name, bench, start, bench_options = "", "", "", ()
+    batched, batched_options = "llama-batched-bench", ()
 
     def __init__(self, folder):
         self.folder = os.path.abspath(folder)
@@ -36,10 +50,16 @@ class Engine:
         return os.path.join(self.folder, name)
 
     def needs(self):
-        return [self.program(self.bench), self.program(self.start)]
+        return [self.program(program) for program in (self.bench, self.start, self.batched)]
 
     def depth_options(self, s):
         return ["-p", "0", "-n", str(s.depth_gen), "-d", str(s.depth)]
+
+    def batch_command(self, common, n_sequences, s):
+        """A cache with room to spare: llama.cpp gives each sequence a whole multiple of 256 positions."""
+        positions = -(-(s.batch_prompt + s.batch_gen) // 256) * 256
+        return [self.program(self.batched), *common, "-tb", str(s.threads), "-c", str(n_sequences * positions),
+                "-npp", str(s.batch_prompt), "-ntg", str(s.batch_gen), "-npl", str(n_sequences), *self.batched_options]
 
     def start_options(self):
         return []
@@ -50,6 +70,8 @@ class Engine:
         if measure == "start":
             return [self.program(self.start), *common, "-p", PROMPT, "-n", "1", "--temp", "0", "--no-display-prompt",
                     *self.start_options()]
+        if sequences_of(measure):
+            return self.batch_command(common, sequences_of(measure), s)
         return [self.program(self.bench), *common, "-r", "1", "-o", "json", *self.bench_options,
                 *{"prefill": ["-p", str(s.n_prompt), "-n", "0"],
                   "decode": ["-p", "0", "-n", str(s.n_gen)],
@@ -57,7 +79,15 @@ class Engine:
 
 
 class Firn(Engine):
-    name, bench, start, bench_options = "firn", "bench", "generate", ("--no-roofline",)
+    """Its decode is measured beside the bandwidth of the same seconds."""
+    name, bench, start, batched = "firn", "bench", "generate", "bench"
+
+    def command(self, measure, model, s):
+        return super().command(measure, model, s) + (["--no-roofline"] if measure not in ("decode", "start") else [])
+
+    def batch_command(self, common, n_sequences, s):
+        return [self.program(self.bench), *common, "-r", "1", "-o", "json", "-p", "0", "-n", str(s.batch_gen),
+                "-d", str(s.batch_prompt), "-npl", str(n_sequences)]
 
 
 class Llama(Engine):
@@ -88,6 +118,7 @@ class Ik(Engine):
         self.repack = repack
         self.name = f"ik_llama.cpp -rtr {int(repack)}"
         self.bench_options = ("-rtr", str(int(repack)))
+        self.batched_options = ("-rtr",) if repack else ()
 
     def depth_options(self, s):
         return ["-p", "0", "-n", "0", "-gp", f"{s.depth},{s.depth_gen}"]
@@ -99,6 +130,7 @@ class Ik(Engine):
 @dataclasses.dataclass
 class Outcome:
     output: str = ""
+    said: str = ""  # on standard error
     first_byte_s: float = 0.0
     peak_bytes: int = 0
     others: float = 0.0  # share of all CPUs that other processes took meanwhile
@@ -162,9 +194,10 @@ def execute(command, timeout):
         own = usage.ru_utime + usage.ru_stime
         outcome.others = max(0.0, (busy_seconds() - before - own) / elapsed / os.cpu_count())
         outcome.peak_bytes = 1024 * usage.ru_maxrss
+        said.seek(0)
+        outcome.said = said.read().decode(errors="replace")
         if process.returncode != 0 and not outcome.error:
-            said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines() or [""]
+            lines = outcome.said.strip().splitlines() or [""]
             outcome.error = f"status {process.returncode}: {lines[-1][:200]}"
     return outcome
 
@@ -177,11 +210,23 @@ def read_value(measure, outcome):
         if not outcome.output.strip():
             raise ValueError("it wrote no text")
         return outcome.first_byte_s
+    rows = BATCHED_ROW.findall(outcome.output) or BATCHED_ROW.findall(outcome.said)  # ik_llama.cpp logs its table
+    if rows and int(rows[-1][2]) == sequences_of(measure):
+        return float(rows[-1][7])
     try:
         rows = json.loads(outcome.output)
         return float(rows[0]["samples_ts"][0])
     except (ValueError, LookupError, TypeError) as reason:
         raise ValueError(f"its output is no result: {reason}") from reason
+
+
+def bandwidths(outcome):
+    """Bytes a second that firn's benchmark could read meanwhile: (median, most), or None where it doesn't say."""
+    try:
+        row = json.loads(outcome.output)[0]
+        return 1e9 * row["machine_read_median_gb_per_s"], 1e9 * row["machine_read_gb_per_s"]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def version(engine, outcome):

@@ -43,6 +43,16 @@ IK_BENCH = """[
   }
 ]
 """
+# As llama-batched-bench prints its table, ik_llama.cpp's to standard error between other lines.
+BATCHED = """
+main: n_kv_max = 2048, n_batch = 2048, n_ubatch = 512, flash_attn = 1, is_pp_shared = 0, n_threads = 2
+
+|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |      T s |    S t/s |
+|-------|--------|------|--------|----------|----------|----------|----------|----------|----------|
+|    32 |     16 |    8 |    384 |    0.743 |   344.61 |    0.563 |   227.37 |    1.306 |   294.06 |
+
+llama_print_timings:        load time =      91.13 ms
+"""
 MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -50,10 +60,10 @@ def sample(engine, value, measure="decode", others=0.0, **more):
     return {"model": MODEL, "measure": measure, "engine": engine, "value": value, "others": others, **more}
 
 
-def run_of(samples, bandwidth=(20e9,) * 5):
+def run_of(samples):
     names = ["firn", "llama.cpp", "llama.cpp, its defaults", "ik_llama.cpp -rtr 0", "ik_llama.cpp -rtr 1"]
     return {"time": "2026-01-02 03:04 UTC", "machine": {"cpu": "a CPU", "cpus": 2, "levels": "avx2"},
-            "settings": vars(engines.Settings()), "rounds": 5, "bandwidth": list(bandwidth), "samples": samples,
+            "settings": vars(engines.Settings()), "samples": samples,
             "engines": {name: "1" for name in names},
             "models": {MODEL: {"parameter_bytes": 100e6, "position_bytes": 1e6, "tensor_bytes": 94e6}}}
 
@@ -91,6 +101,36 @@ class Outputs(unittest.TestCase):
             outcome = engines.Outcome(output=text)
             self.assertEqual(engines.read_value("decode", outcome), rate)
             self.assertEqual(engines.version(None, outcome), commit)
+
+    def test_the_rate_of_all_sequences_is_read(self):
+        for outcome in (engines.Outcome(output=BATCHED), engines.Outcome(said=BATCHED)):
+            self.assertEqual(engines.read_value("batch8", outcome), 227.37)
+            with self.assertRaises(ValueError):
+                engines.read_value("batch32", outcome)
+        self.assertEqual(engines.read_value("batch8", engines.Outcome(output=LLAMA_BENCH)), 13.9042)  # as firn does
+
+    def test_the_bandwidth_of_the_same_run_is_read(self):
+        row = '[{"machine_read_median_gb_per_s": 20.5, "machine_read_gb_per_s": 30}]'
+        self.assertEqual(engines.bandwidths(engines.Outcome(output=row)), (20.5e9, 30e9))
+        for text in ("", LLAMA_BENCH, row.replace("20.5", "null")):
+            self.assertIsNone(engines.bandwidths(engines.Outcome(output=text)))
+
+    def test_commands(self):
+        """Each engine decodes the same tokens, behind the same prompt, with room in its cache."""
+        settings = engines.Settings(batch_prompt=30, batch_gen=10)
+        firn = engines.Firn("/f").command("batch8", "m", settings)
+        self.assertEqual(firn[:5], ["/f/bench", "-m", "m", "-t", "2"])
+        self.assertEqual(firn[-7:], ["-n", "10", "-d", "30", "-npl", "8", "--no-roofline"])
+        llama = engines.Llama("/l").command("batch8", "m", settings)
+        self.assertEqual(llama[0], "/l/llama-batched-bench")
+        self.assertEqual(llama[-8:], ["-c", "2048", "-npp", "30", "-ntg", "10", "-npl", "8"])
+        self.assertEqual(engines.Ik("/i", True).command("batch8", "m", settings)[-1], "-rtr")
+        self.assertNotIn("-rtr", engines.Ik("/i", False).command("batch8", "m", settings))
+        self.assertIsNone(engines.LlamaDefaults("/l").command("batch8", "m", settings))
+        self.assertNotIn("--no-roofline", engines.Firn("/f").command("decode", "m", settings))
+        for measure in ("prefill", "decode", "depth"):
+            for engine in (engines.Firn("/f"), engines.Llama("/l"), engines.Ik("/i", True)):
+                self.assertIn("-r", engine.command(measure, "m", settings))
 
     def test_a_start_is_the_time_to_the_first_byte(self):
         outcome = engines.Outcome(output=" Paris", first_byte_s=0.25)
@@ -131,11 +171,24 @@ class Table(unittest.TestCase):
         self.assertEqual(limits["start to first token"][1], "≤ 40 ms: met")
         self.assertEqual(limits["peak memory ÷ (tensors and KV used)"], ("1.00 (1.00 to 1.00)", "≤ 1.1: met"))
 
+    def test_batches_have_goals_against_the_better_of_all_rivals(self):
+        rates = {"firn": 600, "llama.cpp": 110, "ik_llama.cpp -rtr 0": 130, "ik_llama.cpp -rtr 1": 90}
+        run = run_of([sample(engine, rate, "batch32") for engine, rate in rates.items() for i in range(5)])
+        cells = comparison.rival_rows(run, MODEL)[0]
+        self.assertEqual(cells[0], "decode 32 of 32 sequences")
+        self.assertEqual(cells[4], "≥ 5: met")
+        self.assertEqual(cells[5:], ["130.0 (130.0 to 130.0) -rtr 0", "4.62 (4.62 to 4.62)", "≥ 5: missed"])
+        run = run_of([{**s, "measure": "batch3"} for s in run["samples"]])
+        self.assertEqual(comparison.rival_rows(run, MODEL)[0][4], "faster")
+
     def test_the_share_of_the_bandwidth(self):
-        run = run_of([sample("firn", 160)] * 5)
+        """Each sample against the bandwidth beside it."""
+        run = run_of([sample("firn", 8 * i, bandwidth=1e9 * i, best_bandwidth=9e9) for i in range(1, 6)])
         name, value, goal = comparison.limit_rows(run, MODEL)[0]
         self.assertIn("read bandwidth", name)
         self.assertEqual((value, goal), ("0.80 (0.80 to 0.80)", "≥ 0.88: missed"))
+        self.assertIn("beside each decode: 3.0 (1.0 to 5.0) GB/s, at most 9.0.", comparison.report(run))
+        self.assertIn("5 runs of each", comparison.report(run))
 
     def test_disturbed_runs_give_no_verdict(self):
         run = run_of([sample("firn", 400, others=0.5 if i < 3 else 0) for i in range(5)]
@@ -164,7 +217,8 @@ case $0 in
 */llama-cli) kill -SEGV $$ ;;
 esac
 echo '[{"build_commit": "abc", "firn_version": "9", "cpu_level": "none", "samples_ts": [RATE],
-"parameter_bytes": 100, "cache_bytes": 1, "model_size": 100, "machine_read_gb_per_s": 1}]'
+"parameter_bytes": 100, "cache_bytes": 1, "model_size": 100, "machine_read_gb_per_s": 2,
+"machine_read_median_gb_per_s": 1}]'
 """
 
 
@@ -174,7 +228,7 @@ class Command(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         for name, rate in (("firn", 300), ("llama", 100), ("ik", 150)):
             os.mkdir(self.path(name))
-            for program in ("bench", "generate", "llama-bench", "llama-completion", "llama-cli"):
+            for program in ("bench", "generate", "llama-bench", "llama-batched-bench", "llama-completion", "llama-cli"):
                 path = pathlib.Path(self.path(name, program))
                 path.write_text(STAND_IN.replace("RATE", str(rate)), encoding="utf-8")
                 path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -193,7 +247,6 @@ class Command(unittest.TestCase):
                                "--save", self.path("run.json"))
         self.assertEqual(done.returncode, 0, done.stderr)
         run = json.loads(pathlib.Path(self.path("run.json")).read_text(encoding="utf-8"))
-        self.assertEqual(run["rounds"], 5)
         order = [s["engine"] for s in run["samples"] if s["measure"] == "decode"]
         first, second = order[:4], order[4:8]
         self.assertEqual(sorted(first), sorted(second))
@@ -202,6 +255,28 @@ class Command(unittest.TestCase):
                       done.stdout)
         self.assertIn("ik_llama.cpp -rtr 1 failed 5 times; the last: status -11", done.stdout)
         self.assertEqual(self.run_rivals("--show", self.path("run.json")).stdout, done.stdout)
+
+    def test_a_comparison_in_pieces(self):
+        common = ["--firn", self.path("firn"), "-m", self.path(MODEL), "--patience", "0", "--retries", "0", "--save",
+                  self.path("run.json"), "--add"]
+        self.assertEqual(self.run_rivals(*common, "--measures", "decode", "-r", "2").returncode, 0)
+        done = self.run_rivals(*common, "--llama", self.path("llama"), "--measures", "decode,prefill", "-r", "3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = json.loads(pathlib.Path(self.path("run.json")).read_text(encoding="utf-8"))
+        counts = [sum((s["measure"], s["engine"]) == key for s in run["samples"])
+                  for key in (("decode", "firn"), ("prefill", "firn"), ("decode", "llama.cpp"))]
+        self.assertEqual(counts, [5, 3, 3])
+        self.assertIn("llama.cpp", run["engines"])
+        self.assertIn("3 to 5 runs of each", done.stdout)
+        other = self.run_rivals(*common, "-n", "7")
+        self.assertNotEqual(other.returncode, 0)
+        self.assertIn("another settings", other.stderr)
+
+    def test_measures_are_chosen_by_name(self):
+        for bad in ("decod", "batch", "batch0", "start,", "batch99999"):
+            done = self.run_rivals("--firn", self.path("firn"), "-m", self.path(MODEL), "--measures", bad)
+            self.assertEqual(done.returncode, 2, bad)
+            self.assertIn("batch8", done.stderr)
 
     def test_what_is_missing_is_named(self):
         done = self.run_rivals("--firn", self.path("firn"), "--llama", self.path("nowhere"), "-m", self.path(MODEL))
