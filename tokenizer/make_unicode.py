@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes tokenizer/unicode_table.c, the class of every code point, from Python's unicodedata.
+"""Writes tokenizer/unicode_table.c, the class of every code point, from Unicode 16 (pip install unicodedata2==16.0.0).
 
 Usage: tokenizer/make_unicode.py > tokenizer/unicode_table.c
 The letters below are those of the enumeration tok_class in unicode.h: 'A' is its first value.
 """
-import unicodedata
+import unicodedata2 as unicodedata
 
 CLASSES = ("OTHER SPACE CR LF TAB BLANK ASCII_UPPER ASCII_LOWER UPPER LOWER TITLE MODIFIER LETTER HAN MARK "
            "ASCII_DIGIT DIGIT NUMBER APOSTROPHE SLASH ASCII_PUNCTUATION PUNCTUATION BACKTICK ASCII_SYMBOL SYMBOL").split()

@@ -88,15 +88,17 @@ static bool append_lowercase(tok_buffer *out, tok_character c, const char *bytes
     return tok_append(out, lower, base_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c.code), lower));
 }
 
+/* Controls go, though not those code points that are nothing yet; other white space becomes a space. */
 static bool append_clean(tok_buffer *out, tok_character c, const char *bytes)
 {
     const bool broken = c.length == 1 && c.code >= 0x80;
-    if (in_set(SPACES, c.class_of))
+    if (c.code == '\t' || c.code == '\n' || c.code == '\r')
         return tok_append(out, " ", 1);
     const utf8proc_category_t category = broken ? UTF8PROC_CATEGORY_SO : utf8proc_category((utf8proc_int32_t)c.code);
-    const bool control = category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
-                         category == UTF8PROC_CATEGORY_CN || category == UTF8PROC_CATEGORY_CO;
-    return control || c.code == 0xFFFD || tok_append(out, bytes, c.length);
+    if (category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO ||
+        c.code == 0xFFFD)
+        return true;
+    return in_set(SPACES, c.class_of) ? tok_append(out, " ", 1) : tok_append(out, bytes, c.length);
 }
 
 static bool is_chinese(uint32_t code)

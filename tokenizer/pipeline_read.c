@@ -225,23 +225,6 @@ static firn_status find_behaviour(const builder *b, tok_behaviour absent, tok_be
     return name.data == NULL ? FIRN_OK : fail_type(b, "behaviour of step");
 }
 
-/* Regular expressions for which there is a scanner, and one that has its stage. */
-static const struct {
-    const char *pattern, *scanner;
-} known_patterns[] = {
-    {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", "gpt-2"},
-    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
-     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     "llama-bpe"},
-    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
-     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     "qwen2"},
-    {"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|"
-     "'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|"
-     "'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     "gpt-4o"},
-};
-
 static firn_status add_scan(builder *b, const char *name)
 {
     return add(b, (tok_step){.kind = TOK_STEP_SCAN, .scanner = tok_pretokenizer_find(base_slice_from(name))});
@@ -251,12 +234,12 @@ static firn_status add_split(builder *b)
 {
     tok_step step = {.kind = TOK_STEP_SPLIT, .invert = is_on(b, SWITCH_INVERT, false)};
     firn_status status = find_behaviour(b, TOK_ISOLATED, &step.behaviour);
-    const base_slice regex = b->record.texts[TEXT_REGEX];
-    for (size_t i = 0; status == FIRN_OK && i < sizeof known_patterns / sizeof *known_patterns; i++) {
-        /* these match everything, so that nothing is left between matches */
-        if (base_slice_is(regex, known_patterns[i].pattern) && !step.invert && step.behaviour == TOK_ISOLATED)
-            return add_scan(b, known_patterns[i].scanner);
-    }
+    bool covers = false;
+    const tok_pretokenizer *const scanner = tok_pretokenizer_of_pattern(b->record.texts[TEXT_REGEX], &covers);
+    /* kept matches and removed gaps are the same thing where there are no gaps */
+    const bool kept = covers && step.invert && step.behaviour == TOK_REMOVED;
+    if (status == FIRN_OK && scanner && (kept || (!step.invert && step.behaviour == TOK_ISOLATED)))
+        return add(b, (tok_step){.kind = TOK_STEP_SCAN, .scanner = scanner});
     if (status == FIRN_OK)
         status = set_pattern(b, &step);
     return status == FIRN_OK ? add(b, step) : status;

@@ -58,6 +58,9 @@ typedef struct tok_pretokenizer {
 /* The pre-tokeniser of that name, or NULL. */
 const tok_pretokenizer *tok_pretokenizer_find(base_slice name);
 
+/* One that matches what this regular expression does, or NULL. *covers: nothing is left between its matches. */
+const tok_pretokenizer *tok_pretokenizer_of_pattern(base_slice pattern, bool *covers);
+
 /* Writes a name of each pre-tokeniser, separated by spaces, to `buffer` as far as they fit, with a terminator. */
 void tok_pretokenizer_names(char *buffer, size_t capacity);
 

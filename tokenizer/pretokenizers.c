@@ -316,6 +316,65 @@ static const tok_pretokenizer pretokenizers[] = {
     {"whitespace", ONE(no_spaces), false, true, false},
 };
 
+#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define UPPER_TEXT   "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER_TEXT   "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define BEFORE_TEXT  "[^\\r\\n\\p{L}\\p{N}]?"
+#define SPACES_TEXT  "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define CASED_TEXT(contractions)                                                                                      \
+    BEFORE_TEXT UPPER_TEXT "*" LOWER_TEXT "+" contractions "|" BEFORE_TEXT UPPER_TEXT "+" LOWER_TEXT "*" contractions \
+                           "|"
+
+/* Regular expressions of files, of which there is a stage. Those that `cover` a text match all of it. */
+static const struct {
+    const char *pattern;
+    bool covers;
+    tok_pretokenizer pre;
+} patterns[] = {
+    {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+     true,
+     {"", ONE(gpt2), false, false, false}},
+    {CONTRACTIONS "|" BEFORE_TEXT "\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" SPACES_TEXT,
+     true,
+     {"", ONE(llama3), false, false, false}},
+    {CONTRACTIONS "|" BEFORE_TEXT "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" SPACES_TEXT,
+     true,
+     {"", ONE(qwen2), false, false, false}},
+    {CONTRACTIONS "|" BEFORE_TEXT "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" SPACES_TEXT,
+     true,
+     {"", ONE(qwen35), false, false, false}},
+    {CASED_TEXT(CONTRACTIONS "?") "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SPACES_TEXT,
+     true,
+     {"", ONE(gpt4o), false, false, false}},
+    {CASED_TEXT("") "\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SPACES_TEXT,
+     true,
+     {"", ONE(tekken), false, false, false}},
+    {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| "
+     "?[\\p{P}\\p{S}]+[\r\n]*|\\s*"
+     "[\r\n]+|\\s+(?!\\S)|\\s+",
+     false,
+     {"", ONE(deepseek_v3), false, false, false}},
+    {"[一-龥぀-ゟ゠-ヿ]+", false, {"", ONE(han_and_kana_runs), false, false, false}},
+    {"\\p{N}{1,3}", false, {"", ONE(three_numbers), false, false, false}},
+    {"\\p{N}", false, {"", ONE(each_number), false, false, false}},
+    {"[\r\n]", false, {"", ONE(each_newline), false, false, false}},
+    {"\\s?\\p{L}+", false, {"", ONE(spaced_letters), false, false, false}},
+    {"\\s?\\p{P}+", false, {"", ONE(spaced_punctuation), false, false, false}},
+    {"[一-龥ࠀ-一가-퟿]+", false, {"", ONE(deepseek_scripts), false, false, false}},
+    {"[0-9][0-9][0-9]", false, {"", ONE(three_digits), false, false, false}},
+};
+
+const tok_pretokenizer *tok_pretokenizer_of_pattern(base_slice pattern, bool *covers)
+{
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        if (base_slice_is(pattern, patterns[i].pattern)) {
+            *covers = patterns[i].covers;
+            return &patterns[i].pre;
+        }
+    }
+    return NULL;
+}
+
 enum { N_PRETOKENIZERS = sizeof pretokenizers / sizeof *pretokenizers };
 
 static bool has_name(const char *names, base_slice name)

@@ -2,6 +2,11 @@
 /* Words of each family of pre-tokenisers, against what its regular expression gives. */
 #include "tokenizer/pretokenize.h"
 
+#include "base/json.h"
+#include "tests/support/checkpoints.h"
+#include "tokenizer/regex.h"
+#include "tokenizer/unicode.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -130,4 +135,102 @@ Test(pretokenize, names)
     cr_expect_null(tok_pretokenizer_find(base_slice_from("gpt-2 mpt")));
     tok_pretokenizer_names(few, sizeof few);
     cr_expect_lt(strlen(few), sizeof few);
+}
+
+/* As they stand in tokenizer.json files. */
+static const char *const patterns[] = {
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+    "\\s+(?!\\S)|\\s+",
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+    "\\s+(?!\\S)|\\s+",
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|"
+    "'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|"
+    "'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?"
+    "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|"
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| "
+    "?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+    "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+",
+    "\\p{N}{1,3}",
+    "\\p{N}",
+    "[\r\n]",
+    "\\s?\\p{L}+",
+    "\\s?\\p{P}+",
+    "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+",
+    "[0-9][0-9][0-9]",
+};
+
+/* The next piece that the expression makes from `at` on: a match, or what is before it. */
+static size_t expected_end(tok_regex_search *search, base_slice text, size_t at)
+{
+    size_t start, end;
+    if (tok_regex_find(search, text, at, &start, &end) != TOK_FOUND)
+        return text.length;
+    return start > at ? start : end;
+}
+
+static void compare(const char *pattern, tok_regex_search *search, base_slice text)
+{
+    bool covers;
+    tok_scanner scanner;
+    base_slice word;
+    tok_scanner_start(&scanner, tok_pretokenizer_of_pattern(base_slice_from(pattern), &covers), text);
+    for (size_t at = 0; tok_scanner_next(&scanner, &word); at += word.length) {
+        const size_t end = expected_end(search, text, at);
+        cr_expect_eq(at + word.length, end, "%.30s: '%.*s' from byte %zu goes to %zu, not %zu", pattern,
+                     (int)text.length, text.data, at, at + word.length, end);
+        if (at + word.length != end)
+            return;
+    }
+}
+
+/* PCRE2's tables may be older than ours, and U+180E is a space to it, as it was in old Unicode. */
+static bool is_disputed(base_slice text)
+{
+    for (size_t at = 0; at < text.length;) {
+        const tok_character c = tok_character_at(text.data + at, text.data + text.length);
+        if (c.code == 0x180E || (c.code > 0x2FFB && c.code < 0x3000) || (c.code > 0x10800 && c.code < 0x1F000) ||
+            (c.code > 0x1FA70 && c.code < 0x20000))
+            return true;
+        at += c.length;
+    }
+    return false;
+}
+
+Test(pretokenize, scanners_match_what_the_regular_expressions_match)
+{
+    char *const path = support_source("tests/data/tokenizer/real/strings.json");
+    unsigned long length;
+    char *const json = support_read_file(path, &length);
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        tok_regex *regex;
+        firn_error error = {0};
+        bool covers;
+        cr_assert(tok_pretokenizer_of_pattern(base_slice_from(patterns[i]), &covers), "%s", patterns[i]);
+        cr_assert_eq(tok_regex_create(base_slice_from(patterns[i]), &regex, &error), FIRN_OK, "%s", error.message);
+        tok_regex_search *const search = tok_regex_begin(regex);
+        base_json reader = base_json_begin((base_slice){json, length});
+        base_json_event event;
+        base_json_next(&reader, &event, NULL);
+        size_t n = 0;
+        while (base_json_next(&reader, &event, NULL) == FIRN_OK && event.kind == BASE_JSON_STRING) {
+            char *const text = malloc(event.text.length + 1);
+            const base_slice slice = {text, base_json_unescape(&event, text)};
+            if (!is_disputed(slice)) {
+                compare(patterns[i], search, slice);
+                n++;
+            }
+            free(text);
+        }
+        cr_expect_gt(n, 1500, "%zu", n);
+        tok_regex_end(search);
+        tok_regex_free(regex);
+    }
+    free(json);
+    free(path);
 }
