@@ -5,6 +5,8 @@
  */
 #include "bench/report.h"
 
+#include "tools/common_context.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -90,12 +92,10 @@ static firn_status run_tests(bench_run *run, firn_model *model, const firn_conte
 static firn_status open_model(const bench_run *run, const char *file, size_t threads_index, firn_context **context,
                               firn_model **model, firn_error *error)
 {
-    firn_context_options options = firn_context_options_default();
-    options.n_threads = run->options->threads.at[threads_index];
-    options.cpu_level = run->options->cpu_level;
     *context = NULL;
     *model = NULL;
-    const firn_status status = firn_context_create(&options, context, error);
+    const uint32_t n_threads = run->options->threads.at[threads_index];
+    const firn_status status = tool_context_create(n_threads, run->options->cpu_level, context, error);
     return status != FIRN_OK ? status : firn_model_open(*context, file, NULL, model, error);
 }
 

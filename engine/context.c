@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/context.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 firn_context_options firn_context_options_default(void)
 {
@@ -10,17 +12,18 @@ firn_context_options firn_context_options_default(void)
 
 static firn_status choose_level(const char *name, kern_level *level, firn_error *error)
 {
-    const kern_level best = kern_level_detect();
-    *level = best;
-    if (name == NULL)
+    *level = kern_level_detect();
+    if (name == NULL || (kern_level_find(name, level) && kern_level_available(*level)))
         return FIRN_OK;
-    if (!kern_level_find(name, level))
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "cpu level '%s' is unknown; allowed here: scalar to %s", name, kern_level_name(best));
-    if (!kern_level_available(*level))
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "cpu level '%s' is not what this machine has; its best is %s", name, kern_level_name(best));
-    return FIRN_OK;
+    char list[128] = "";
+    for (int i = 0; i < KERN_LEVELS; i++) {
+        const size_t length = strlen(list);
+        if (kern_level_available((kern_level)i))
+            snprintf(list + length, sizeof list - length, "%s%s", length == 0 ? "" : ", ",
+                     kern_level_name((kern_level)i));
+    }
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                     "cpu level '%.60s' is not one that this machine has; allowed here: %s", name, list);
 }
 
 firn_status firn_context_create(const firn_context_options *options, firn_context **out, firn_error *error)

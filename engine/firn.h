@@ -43,7 +43,7 @@ typedef struct firn_sampler firn_sampler;
 typedef struct firn_context_options {
     size_t size;
     uint32_t n_threads;    /* 0: as many as this process may use (affinity and cgroup limit) */
-    const char *cpu_level; /* NULL: the best the CPU has; or a level to stay at or below: "scalar", "avx2", … */
+    const char *cpu_level; /* NULL: the best the CPU has; or one of those it has: "scalar", "avx2", … */
 } firn_context_options;
 
 firn_context_options firn_context_options_default(void);

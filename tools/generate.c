@@ -10,6 +10,7 @@
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_chat.h"
+#include "tools/common_context.h"
 #include "tools/common_interactive.h"
 #include "tools/common_explain.h"
 #include "tools/common_json.h"
@@ -314,16 +315,13 @@ static firn_status create_generation(run *r, firn_error *error)
 static firn_status open_everything(run *r, const char *path, firn_error *error)
 {
     const settings *const s = r->settings;
-    firn_context_options context_options = firn_context_options_default();
-    context_options.n_threads = s->n_threads;
-    context_options.cpu_level = s->cpu_level;
     firn_model_options model_options = firn_model_options_default();
     model_options.check_tensors = s->check_tensors;
     firn_session_options session_options = firn_session_options_default();
     session_options.n_ctx = s->n_ctx;
     session_options.n_batch = s->n_batch;
 
-    firn_status status = firn_context_create(&context_options, &r->context, error);
+    firn_status status = tool_context_create(s->n_threads, s->cpu_level, &r->context, error);
     if (status == FIRN_OK)
         status = firn_model_open(r->context, path, &model_options, &r->model, error);
     if (status != FIRN_OK)
@@ -477,7 +475,8 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "tokens of context; 0: what the model was trained for"},
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20,
          "prompt tokens in one step; changes no result; 0: 512"},
-        {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "stay at or below this level: scalar, avx2, …"},
+        {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0,
+         "stay at this instruction-set level: scalar, avx2, … ($FIRN_CPU_LEVEL)"},
         {"--check-tensors", NULL, TOOL_ON, &s->check_tensors, 0, "look for parameters that are not finite"},
         {"--json", NULL, TOOL_ON, &s->json, 0, "one JSON object at the end instead of text"},
         {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,

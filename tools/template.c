@@ -6,6 +6,7 @@
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_chat.h"
+#include "tools/common_context.h"
 #include "tools/common_text.h"
 
 #include <errno.h>
@@ -54,10 +55,9 @@ typedef struct from_model {
 static firn_status take_from_model(const char *path, from_model *taken, firn_template_input *input,
                                    firn_template **program, firn_error *error)
 {
-    const firn_context_options one_thread = {.size = sizeof one_thread, .n_threads = 1};
     firn_model_options options = firn_model_options_default();
     options.vocabulary_only = true;
-    firn_status status = firn_context_create(&one_thread, &taken->context, error);
+    firn_status status = tool_context_create(1, NULL, &taken->context, error);
     if (status == FIRN_OK)
         status = firn_model_open(taken->context, path, &options, &taken->model, error);
     if (status != FIRN_OK)

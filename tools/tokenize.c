@@ -2,6 +2,7 @@
 /* tokenize: shows how a checkpoint's tokenizer splits a text, or the text of token ids. Exit status 1 for an error. */
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
+#include "tools/common_context.h"
 #include "tools/common_json.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
@@ -103,7 +104,6 @@ int main(int argc, char **argv)
 {
     settings s;
     firn_error error = {0};
-    const firn_context_options context_options = firn_context_options_default();
     firn_model_options model_options = firn_model_options_default();
     model_options.vocabulary_only = true;
     firn_context *context = NULL;
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
         s.model = default_path;
     }
     if (status == FIRN_OK)
-        status = firn_context_create(&context_options, &context, &error);
+        status = tool_context_create(0, NULL, &context, &error);
     if (status == FIRN_OK)
         status = firn_model_open(context, s.model, &model_options, &model, &error);
     if (status == FIRN_OK)

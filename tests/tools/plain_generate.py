@@ -77,7 +77,7 @@ def test_wrong_flags_say_what_is_allowed(generate):
     generate.refuses(["a", "-p", "b"], "more than one prompt")
     generate.refuses(["--ids", "1,x"], "number 2")
     generate.refuses(["--ids", "1,2000000"], "number 2, 2000000", "outside the vocabulary")
-    generate.refuses(["--cpu", "abacus", "a"], "abacus")
+    generate.refuses(["--cpu", "abacus", "a"], "abacus", "scalar")
     generate.refuses(["-f", "no such file"], "no such file")
     generate.refuses(["a"], "no such checkpoint", model=["-m", "no such checkpoint"])
 
