@@ -278,6 +278,13 @@ size_t firn_find_texts(const firn_list *texts, const char *text, size_t length, 
 float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top, int32_t *top_ids,
                     float *top_logprobs);
 
+/* ---- constraints on generated text ---- */
+
+#include "engine/constraint.h" /* firn_constraint: grammars, JSON schemas, regular expressions, choices */
+
+/* The model's tokens for constraints, owned by the model: made by the first call, which takes some milliseconds. */
+firn_status firn_model_vocabulary(firn_model *model, firn_vocabulary **out, firn_error *error);
+
 /* ---- a request as it is answered ---- */
 
 #include "engine/generation.h" /* firn_generation: logits to tokens, and these to a text and its end */

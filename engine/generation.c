@@ -3,6 +3,7 @@
 #include "engine/generation_text.h"
 #include "engine/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,7 +22,10 @@ struct firn_generation {
     firn_end end;
     double start; /* seconds */
     firn_explained_token *explained;
-    size_t n_top, logprob_capacity; /* tokens */
+    firn_constraint_state *constraint; /* or NULL */
+    uint64_t *allowed;                 /* [n_vocab / 64 + 1] bits */
+    float *masked;                     /* [n_vocab] logits as far as they are allowed */
+    size_t n_top, logprob_capacity;    /* tokens */
     float *logprobs, *top_logprobs;
     int32_t *top_ids;
 };
@@ -79,6 +83,24 @@ static firn_status reserve(firn_generation *g, firn_error *error)
     return firn_sampler_reserve(g->sampler, g->n_prompt + n, error);
 }
 
+/* Follows the constraint from here on. */
+static firn_status begin_constraint(firn_generation *g, firn_error *error)
+{
+    firn_vocabulary *vocabulary;
+    if (g->options.constraint == NULL)
+        return FIRN_OK;
+    g->allowed = calloc(g->n_vocab / 64 + 1, sizeof *g->allowed);
+    g->masked = malloc(g->n_vocab * sizeof *g->masked);
+    if (g->allowed == NULL || g->masked == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to mask %u tokens", g->n_vocab);
+    firn_status status = firn_model_vocabulary(g->model, &vocabulary, error);
+    if (status == FIRN_OK)
+        status = firn_constraint_state_create(g->options.constraint, vocabulary, &g->constraint, error);
+    if (status == FIRN_OK && g->end == FIRN_END_NOT_YET && firn_constraint_must_end(g->constraint))
+        g->end = FIRN_END_CONSTRAINT;
+    return status;
+}
+
 firn_status firn_generation_create(firn_model *model, const firn_generation_parameters *parameters,
                                    const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
                                    firn_generation **out, firn_error *error)
@@ -99,6 +121,8 @@ firn_status firn_generation_create(firn_model *model, const firn_generation_para
     g->n_top = g->options.n_logprobs > 0 ? (size_t)g->options.n_logprobs : 0;
     g->end = parameters->n_predict == 0 ? FIRN_END_LENGTH : FIRN_END_NOT_YET;
     firn_status status = firn_sampler_create_for(parameters, model, &g->sampler, error);
+    if (status == FIRN_OK)
+        status = begin_constraint(g, error);
     if (status == FIRN_OK)
         status = reserve(g, error);
     if (status == FIRN_OK)
@@ -123,6 +147,9 @@ void firn_generation_release(firn_generation *generation)
     firn_sampler_release(generation->sampler);
     firn_model_release(generation->model);
     eng_answer_free(&generation->answer);
+    firn_constraint_state_release(generation->constraint);
+    free(generation->allowed);
+    free(generation->masked);
     free(generation->explained);
     free(generation->logprobs);
     free(generation->top_ids);
@@ -138,6 +165,22 @@ static size_t length_of(const firn_generation *g)
     return g->n_prompt + g->answer.n_tokens;
 }
 
+/* The logits of what the constraint allows; the others are -infinity. */
+static firn_status mask(firn_generation *g, const float **logits, firn_error *error)
+{
+    if (g->constraint == NULL)
+        return FIRN_OK;
+    const firn_status status = firn_constraint_mask(g->constraint, g->allowed, error);
+    for (uint32_t first = 0; first < g->n_vocab && status == FIRN_OK; first += 64) {
+        const uint32_t left = g->n_vocab - first, count = left < 64 ? left : 64;
+        const uint64_t bits = g->allowed[first / 64];
+        for (uint32_t i = 0; i < count; i++)
+            g->masked[first + i] = (bits >> i & 1) != 0 ? (*logits)[first + i] : -INFINITY;
+    }
+    *logits = g->masked;
+    return status;
+}
+
 /* Picks the next token, and tells how where that is wanted. */
 static firn_status pick(firn_generation *g, const float *logits, int32_t *id, firn_error *error)
 {
@@ -151,9 +194,9 @@ static firn_status pick(firn_generation *g, const float *logits, int32_t *id, fi
         status = g->options.explain(g->options.explain_argument, g->answer.n_tokens + 1, &explanation, error);
     }
     if (status == FIRN_OK && *id < 0)
-        status = base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
-                           "no token may come after token %zu: none has a logit that is a number, or all are banned",
-                           position);
+        status = base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no token may come after token %zu: %s", position,
+                           g->constraint != NULL ? "other parameters ban each one that the constraint allows"
+                                                 : "none has a logit that is a number, or all are banned");
     return status;
 }
 
@@ -178,6 +221,8 @@ static firn_end end_after(const firn_generation *g, int32_t id, eng_answer_event
         return FIRN_END_STOP;
     if (firn_token_ends_text(g->model, id))
         return FIRN_END_TOKEN;
+    if (g->constraint != NULL && firn_constraint_must_end(g->constraint))
+        return FIRN_END_CONSTRAINT;
     if (p->n_predict >= 0 && g->answer.n_tokens == (size_t)p->n_predict)
         return FIRN_END_LENGTH;
     if (g->options.n_ctx != 0 && length_of(g) > g->options.n_ctx)
@@ -189,12 +234,15 @@ static firn_end end_after(const firn_generation *g, int32_t id, eng_answer_event
 static firn_status go_back(firn_generation *g, int32_t banned, firn_error *error)
 {
     firn_sampler_rewind(g->sampler, length_of(g));
+    if (g->constraint != NULL)
+        firn_constraint_rewind(g->constraint, g->answer.n_tokens);
     return firn_sampler_ban(g->sampler, banned, error);
 }
 
 firn_status firn_generation_take(firn_generation *generation, const float *logits, firn_error *error)
 {
     firn_generation *const g = generation;
+    const float *shaped = logits;
     int32_t id = -1, banned = -1;
     eng_answer_event event = ENG_ANSWER_GOES_ON;
     if (g->end != FIRN_END_NOT_YET)
@@ -202,11 +250,15 @@ firn_status firn_generation_take(firn_generation *generation, const float *logit
     if (!g->begun && g->parameters.t_max_predict_ms > 0)
         g->start = seconds();
     g->begun = true;
-    firn_status status = pick(g, logits, &id, error);
+    firn_status status = mask(g, &shaped, error);
+    if (status == FIRN_OK)
+        status = pick(g, shaped, &id, error);
     if (status == FIRN_OK)
         status = keep_logprobs(g, logits, id, error);
     if (status == FIRN_OK)
         status = firn_sampler_accept(g->sampler, id, error);
+    if (status == FIRN_OK && g->constraint != NULL)
+        status = firn_constraint_accept(g->constraint, id, error);
     if (status == FIRN_OK)
         status = eng_answer_add(&g->answer, g->model, &g->parameters, id, &event, &banned, error);
     if (status != FIRN_OK)
@@ -244,6 +296,20 @@ firn_status firn_generation_advance(firn_generation *generation, firn_session *s
 firn_end firn_generation_end(const firn_generation *generation)
 {
     return generation->end;
+}
+
+const char *firn_end_name(firn_end end)
+{
+    static const char *const names[] = {
+        [FIRN_END_NOT_YET] = "",
+        [FIRN_END_TOKEN] = "end",
+        [FIRN_END_STOP] = "stop",
+        [FIRN_END_LENGTH] = "limit",
+        [FIRN_END_CONTEXT] = "context",
+        [FIRN_END_TIME] = "time",
+        [FIRN_END_CONSTRAINT] = "constraint",
+    };
+    return names[end];
 }
 
 const int32_t *firn_generation_ids(const firn_generation *generation, size_t *n_ids)

@@ -32,7 +32,8 @@ typedef struct firn_generation_options {
     int32_t n_logprobs; /* keep each token's log-probability, and those of so many alternatives; -1: neither */
     firn_explain_callback explain; /* NULL: none. Slow */
     void *explain_argument;
-    uint32_t n_explained; /* candidates to tell of */
+    uint32_t n_explained;        /* candidates to tell of */
+    firn_constraint *constraint; /* on the text; NULL: none. Kept alive */
 } firn_generation_options;
 
 firn_generation_options firn_generation_options_default(void);
@@ -45,14 +46,18 @@ void firn_generation_release(firn_generation *generation);
 
 typedef enum firn_end {
     FIRN_END_NOT_YET,
-    FIRN_END_TOKEN,   /* the model ended the text */
-    FIRN_END_STOP,    /* a stop string or a stop token came */
-    FIRN_END_LENGTH,  /* n_predict tokens */
-    FIRN_END_CONTEXT, /* the context is full */
-    FIRN_END_TIME,    /* t_max_predict_ms, counted from the first logits on */
+    FIRN_END_TOKEN,      /* the model ended the text */
+    FIRN_END_STOP,       /* a stop string or a stop token came */
+    FIRN_END_LENGTH,     /* n_predict tokens */
+    FIRN_END_CONTEXT,    /* the context is full */
+    FIRN_END_TIME,       /* t_max_predict_ms, counted from the first logits on */
+    FIRN_END_CONSTRAINT, /* the constraint is satisfied, and nothing may follow */
 } firn_end;
 
-/* Takes the logits [n_vocab] after the timeline's last token, and picks. After a failure it can't go on. */
+/*
+ * Takes the logits [n_vocab] after the timeline's last token, and picks. After a failure, such as a constraint that no
+ * token can satisfy any more, it can't go on.
+ */
 firn_status firn_generation_take(firn_generation *generation, const float *logits, firn_error *error);
 
 typedef struct firn_generation_step {
@@ -70,6 +75,8 @@ firn_generation_step firn_generation_next(const firn_generation *generation);
 firn_status firn_generation_advance(firn_generation *generation, firn_session *session, firn_error *error);
 
 firn_end firn_generation_end(const firn_generation *generation);
+const char *
+firn_end_name(firn_end end); /* for programs: "end", "stop", "limit", "context", "time", "constraint" or "" */
 
 /* Generated tokens: all of the text's, and the one that ended it. A banned string takes some back. */
 const int32_t *firn_generation_ids(const firn_generation *generation, size_t *n_ids);

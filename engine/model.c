@@ -280,6 +280,7 @@ firn_status firn_model_open(firn_context *context, const char *path, const firn_
     if (model == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a model");
     atomic_init(&model->references, 1);
+    atomic_init(&model->vocabulary, NULL);
     model->context = context;
     eng_context_retain(context);
     firn_status status = open_checkpoint(model, path, &chosen, error);
@@ -314,6 +315,7 @@ void firn_model_release(firn_model *model)
         return;
     if (model->arena != NULL)
         munmap(model->arena, model->arena_bytes);
+    firn_vocabulary_release(atomic_load(&model->vocabulary));
     free(model->frequencies[0]);
     free(model->frequencies[1]);
     free(model->layers);

@@ -36,6 +36,7 @@ struct firn_model {
     double *frequencies[2]; /* [rope_dims / 2] of global layers, of local ones */
     uint8_t *arena;         /* packed parameters, sealed */
     size_t arena_bytes;
+    _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
 };
 
 void eng_model_retain(firn_model *model);

@@ -14,6 +14,6 @@
  * first if it is the user's. Takes over SIGINT and SIGTERM.
  */
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_error *error);
+                          firn_constraint *constraint, firn_error *error);
 
 #endif

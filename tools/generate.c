@@ -10,6 +10,7 @@
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_chat.h"
+#include "tools/common_constraint.h"
 #include "tools/common_context.h"
 #include "tools/common_interactive.h"
 #include "tools/common_explain.h"
@@ -41,6 +42,7 @@ typedef struct settings {
     uint32_t n_explained; /* candidates of each token; 0: none */
     bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
     tool_chat_options chat;
+    tool_constraint_options constraint;
     firn_generation_parameters parameters;
 } settings;
 
@@ -53,8 +55,9 @@ typedef struct run {
     uint32_t n_vocab, n_ctx;
     bool logprobs;
     tool_text prompt; /* data is NULL where ids were given, and before a conversation is rendered */
-    tool_chat chat;   /* has a program where the prompt is a conversation */
-    int32_t *ids;     /* [n_ids] of the prompt */
+    tool_constraint constraint;
+    tool_chat chat; /* has a program where the prompt is a conversation */
+    int32_t *ids;   /* [n_ids] of the prompt */
     size_t n_ids;
     size_t slice_start; /* of the prompt tokens that are being processed */
     tool_tokens tokens; /* of the prompt, for JSON */
@@ -305,6 +308,7 @@ static firn_status create_generation(run *r, firn_error *error)
     firn_generation_options options = firn_generation_options_default();
     options.n_ctx = r->n_ctx;
     options.n_logprobs = r->logprobs ? (int32_t)r->tokens.n_top : -1;
+    options.constraint = r->constraint.compiled;
     options.explain = r->settings->n_explained > 0 ? explain : NULL;
     options.explain_argument = r;
     options.n_explained = r->settings->n_explained;
@@ -414,7 +418,7 @@ static firn_status interact(run *r, firn_error *error)
     if (r->chat.program == NULL)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "the checkpoint has no chat template, which -i needs; name one with --chat-template");
-    return tool_interact(&r->chat, r->session, &r->settings->parameters, error);
+    return tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled, error);
 }
 
 static firn_status run_all(run *r, const char *path, firn_error *error)
@@ -496,6 +500,14 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "what the template can read, such as {\"enable_thinking\":false}"},
         {"--show-prompt", NULL, TOOL_ON, &s->show_prompt, 0, "write the rendered prompt before an answer"},
         {"--no-display-prompt", NULL, TOOL_OFF, &s->display_prompt, 0, "write only what is generated"},
+        {"--grammar", "GBNF", TOOL_TEXT, &s->constraint.grammar, 0, "the text follows this grammar, from `root` on"},
+        {"--grammar-file", "FILE", TOOL_TEXT, &s->constraint.grammar_file, 0, "the same from a file"},
+        {"-j,--json-schema", "JSON", TOOL_TEXT, &s->constraint.schema, 0,
+         "the text is JSON that this schema allows; {}: any JSON"},
+        {"-jf,--json-schema-file", "FILE", TOOL_TEXT, &s->constraint.schema_file, 0, "the same from a file"},
+        {"--regex", "REGEX", TOOL_TEXT, &s->constraint.regex, 0, "the whole text matches this regular expression"},
+        {"--choices", "A,B,C", TOOL_TEXT, &s->constraint.choices, 0,
+         "the text is one of these, with commas between or one a line"},
         {"--explain", "N", TOOL_COUNT, &s->n_explained, MOST_EXPLAINED,
          "for each token, tell on standard error what became of the N likeliest candidates"},
         {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
@@ -556,6 +568,8 @@ int main(int argc, char **argv)
     }
     if (status == FIRN_OK)
         status = take_prompt(&r, &error);
+    if (status == FIRN_OK)
+        status = tool_constraint_open(&s.constraint, &r.constraint, &error);
     if (status == FIRN_OK) {
         handle_signals(s.model);
         r.logprobs = s.n_logprobs != NO_LOGPROBS;
@@ -567,6 +581,7 @@ int main(int argc, char **argv)
     if (status != FIRN_OK)
         fprintf(stderr, "generate: error: %s\n", error.message);
     tool_chat_close(&r.chat);
+    tool_constraint_close(&r.constraint);
     firn_generation_release(r.generation);
     firn_session_release(r.session);
     firn_model_release(r.model);

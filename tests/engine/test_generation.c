@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A generation on a session is the loop that its header shows; what ends it is told; nothing depends on who runs it. */
+#include "tests/support/constraints.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 enum { PROMPT = 20, MOST = 200 };
 
@@ -210,4 +212,79 @@ Test(generation, an_empty_prompt_is_refused)
     const firn_generation_parameters p = parameters_of(1);
     cr_expect_eq(firn_generation_create(all.model, &p, NULL, all.prompt, 0, &g, NULL), FIRN_ERROR_ARGUMENT);
     cr_expect_null(g);
+}
+
+/* ---- constraints ---- */
+
+/* True if the text is whole under the constraint, asked byte by byte of another vocabulary. */
+static void expect_constrained(firn_constraint_kind kind, const char *text, const char *banned, uint64_t seed)
+{
+    firn_constraint *const constraint = support_compile(kind, text);
+    firn_vocabulary *const bytes = support_byte_vocabulary();
+    firn_generation_parameters p = parameters_of(-1);
+    p.seed = seed;
+    p.ignore_eos = seed % 2 == 0;
+    cr_assert_eq(firn_parameter_set(&p, "banned_strings", banned, NULL), FIRN_OK);
+    firn_generation_options options = firn_generation_options_default();
+    options.constraint = constraint;
+    firn_generation *const g = create(&p, &options);
+    firn_constraint_release(constraint); /* kept alive */
+    run(g);
+    size_t length;
+    const char *const generated = firn_generation_text(g, &length, NULL);
+    const firn_end end = firn_generation_end(g);
+    cr_expect(end == FIRN_END_TOKEN || end == FIRN_END_CONSTRAINT, "%s: %s", text, firn_end_name(end));
+    firn_constraint *const again = support_compile(kind, text);
+    cr_expect(support_satisfies(again, bytes, generated, length), "%s: %.*s", text, (int)length, generated);
+    firn_constraint_release(again);
+    firn_vocabulary_release(bytes);
+    firn_generation_release(g);
+}
+
+Test(generation, constrained_texts_satisfy)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        expect_constrained(FIRN_CONSTRAINT_REGEX, "[a-z]{2,9}|[0-9]+[xyz]", "[]", seed);
+        expect_constrained(FIRN_CONSTRAINT_REGEX, "(a|b|c){30}", "[\"ab\",\"cc\"]", seed);
+        expect_constrained(FIRN_CONSTRAINT_CHOICES, "one\ntwo\nthree\n", "[\"tw\"]", seed);
+        expect_constrained(FIRN_CONSTRAINT_GRAMMAR, "root ::= \"(\" root? \")\" | [a-c]", "[]", seed);
+        expect_constrained(FIRN_CONSTRAINT_SCHEMA,
+                           "{\"type\": \"object\", \"required\": [\"a\"], \"additionalProperties\": false,"
+                           " \"properties\": {\"a\": {\"type\": \"string\", \"maxLength\": 9}}}",
+                           "[]", seed);
+    }
+}
+
+Test(generation, a_constraint_that_can_not_be_satisfied_is_an_error)
+{
+    firn_error error = {0};
+    firn_generation_parameters p = parameters_of(-1);
+    cr_assert_eq(firn_parameter_set(&p, "banned_strings", "[\"b\"]", NULL), FIRN_OK);
+    firn_generation_options options = firn_generation_options_default();
+    options.constraint = support_compile(FIRN_CONSTRAINT_CHOICES, "abc");
+    firn_generation *const g = create(&p, &options);
+    firn_session *const session = support_session(all.model, 0, 0);
+    support_append(session, all.prompt, PROMPT);
+    firn_status status = FIRN_OK;
+    while (status == FIRN_OK && firn_generation_end(g) == FIRN_END_NOT_YET)
+        status = firn_generation_advance(g, session, &error);
+    cr_expect_eq(status, FIRN_ERROR_NUMERIC);
+    cr_expect_not_null(strstr(error.message, "the constraint allows"), "%s", error.message);
+    firn_constraint_release(options.constraint);
+    firn_session_release(session);
+    firn_generation_release(g);
+}
+
+Test(generation, a_constraint_that_allows_only_nothing_ends_at_once)
+{
+    size_t n;
+    const firn_generation_parameters p = parameters_of(-1);
+    firn_generation_options options = firn_generation_options_default();
+    options.constraint = support_compile(FIRN_CONSTRAINT_REGEX, "");
+    firn_generation *const g = create(&p, &options);
+    cr_expect_eq(firn_generation_end(g), FIRN_END_CONSTRAINT);
+    firn_generation_ids(g, &n);
+    cr_expect_eq(n, 0);
+    firn_constraint_release(options.constraint);
+    firn_generation_release(g);
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A constraint on generated text as it is given on a command line, or in a record. */
+#ifndef FIRN_TOOLS_COMMON_CONSTRAINT_H
+#define FIRN_TOOLS_COMMON_CONSTRAINT_H
+
+#include "engine/firn.h"
+#include "tools/common_text.h"
+
+/* At most one is given; the others are NULL. */
+typedef struct tool_constraint_options {
+    const char *grammar, *grammar_file, *schema, *schema_file, *regex;
+    const char *choices; /* one a line, or all in one line with commas between */
+} tool_constraint_options;
+
+/* Starts as zeros; release with tool_constraint_close. */
+typedef struct tool_constraint {
+    const char *kind; /* "grammar", "json_schema", "regex" or "choices"; NULL: no constraint */
+    tool_text text;   /* what was compiled */
+    firn_constraint *compiled;
+} tool_constraint;
+
+/* An error names the flag or the file. */
+firn_status tool_constraint_open(const tool_constraint_options *options, tool_constraint *out, firn_error *error);
+void tool_constraint_close(tool_constraint *constraint);
+
+/* The constraint that a kind and a text make, such as a record's. */
+firn_status tool_constraint_compile(base_slice kind, base_slice text, firn_constraint **out, firn_error *error);
+
+#endif
