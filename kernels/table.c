@@ -34,6 +34,6 @@ kern_table kern_table_for(kern_level level)
 
 size_t kern_matmul_scratch(uint32_t n_inputs)
 {
-    /* one tile with an int16 for each weight and a float scale for each row and block */
-    return (size_t)(n_inputs / KERN_BLOCK + 1) * (KERN_TILE_ROWS * (KERN_BLOCK * sizeof(int16_t) + sizeof(float)));
+    /* one tile with an int16 for each weight and a float scale for each row and block; up to 15 blocks more are made */
+    return (size_t)(n_inputs / KERN_BLOCK + 16) * (KERN_TILE_ROWS * (KERN_BLOCK * sizeof(int16_t) + sizeof(float)));
 }

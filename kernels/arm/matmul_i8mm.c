@@ -46,8 +46,8 @@ ALWAYS_INLINE void load_inputs(const uint8_t *block, uint32_t pair, int8x16_t *i
     inputs[1] = vreinterpretq_s8_s32(vzip2q_s32(a, b));
 }
 
-ALWAYS_INLINE void panel_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out,
-                                 float *out, size_t out_stride)
+ALWAYS_INLINE void one_panel(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out,
+                             float *out, size_t out_stride)
 {
     enum { PARTS = KERN_TILE_ROWS / ROWS };
     rows_float results[PARTS][KERN_PANEL];
@@ -82,13 +82,23 @@ ALWAYS_INLINE void panel_columns(const form f, const uint8_t *tile, uint32_t n_b
                 rows_store(out + c * out_stride + ROWS * part, results[part][c]);
 }
 
+enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
+
+ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                                uint32_t n_columns, float *out, size_t out_stride)
+{
+    for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
+        one_panel(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, n_columns - c, out + c * out_stride,
+                  out_stride);
+}
+
+#include "kernels/ref/matmul_body.h"
+
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                         float *out, size_t out_stride, uint8_t *scratch)
 {
     kern_matmul_neon(weights, tile_begin, tile_end, x, out, out_stride, scratch);
 }
-
-#include "kernels/ref/matmul_body.h"
 
 void kern_fill_matmul_i8mm(kern_table *table)
 {

@@ -15,11 +15,15 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
 
 #include "kernels/ref/dot_body.h"
 
-ALWAYS_INLINE void panel_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out,
-                                 float *out, size_t out_stride)
+enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
+
+ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                                uint32_t n_columns, float *out, size_t out_stride)
 {
-    dot_columns(f, tile, n_blocks, x, KERN_PANEL, n_out, out, out_stride);
+    dot_panels(f, tile, n_blocks, x, n_columns, out, out_stride);
 }
+
+#include "kernels/ref/matmul_body.h"
 
 /* ---- Q8_0 in place: rows as the checkpoint stores them, blocks of F16 scale and 32 bytes ---- */
 
@@ -144,8 +148,6 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
                            out + c * out_stride + row, out_stride);
     }
 }
-
-#include "kernels/ref/matmul_body.h"
 
 void kern_matmul_neon(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                       float *out, size_t out_stride, uint8_t *scratch)

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The matmul over all types, columns and tiles. A level's file defines panel_columns() (a tile times one panel) and
- * matmul_q8_0() (the whole product for Q8_0) and then includes this.
+ * The matmul over all types, columns and tiles. A level's file first says how many columns it likes to take together
+ * and how many bytes of activations it keeps in the second-level cache while tiles pass by (enum MOST_COLUMNS,
+ * CACHED_PANELS), and defines one_column() and many_columns(): a tile times one column, and times whole panels. After
+ * this it defines matmul_q8_0(), the whole product for Q8_0.
  */
 #ifndef FIRN_KERNELS_MATMUL_BODY_H
 #define FIRN_KERNELS_MATMUL_BODY_H
 
 #include "kernels/vector.h"
 
-/* Bytes of activations that stay in the second-level cache while tiles pass by. */
-enum { CACHED_PANELS = 256 * 1024 };
+static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                        float *out, size_t out_stride, uint8_t *scratch);
 
-ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                uint32_t n_columns, bool alone, float *out, size_t out_stride)
+/* How many columns of this many bytes pass by a range of tiles together. */
+ALWAYS_INLINE uint32_t columns_together(size_t column_bytes)
 {
-    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
-    if (alone) {
-        dot_columns(f, tile, n_blocks, x, 1, 1, out, out_stride);
-        return;
-    }
-    for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        panel_columns(f, tile, n_blocks, x + c / KERN_PANEL * panel_bytes, n_columns - c, out + c * out_stride,
-                      out_stride);
+    const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / MOST_COLUMNS * MOST_COLUMNS;
+    const uint32_t fewest = 48; /* a multiple of any MOST_COLUMNS */
+    return fitting < fewest ? fewest : fitting;
 }
 
 static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *x, uint32_t n_columns, bool alone,
@@ -30,9 +27,12 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
     const uint8_t *const tile = weights->data + t * weights->tile_bytes;
     const uint32_t n = weights->n_inputs / KERN_BLOCK;
     switch (weights->type) {
-#define FIRN_FORM(name)                                                    \
-    case KERN_##name:                                                      \
-        tile_columns(name, tile, n, x, n_columns, alone, out, out_stride); \
+#define FIRN_FORM(name)                                                 \
+    case KERN_##name:                                                   \
+        if (alone)                                                      \
+            one_column(name, tile, n, x, out);                          \
+        else                                                            \
+            many_columns(name, tile, n, x, n_columns, out, out_stride); \
         break;
         FIRN_FORM(Q4_0)
         FIRN_FORM(Q4_1)
@@ -52,7 +52,10 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
 #undef FIRN_FORM
     default: /* types with codebooks */
         kern_expand_tile(weights, t, scratch);
-        tile_columns(EXPANDED, scratch, n, x, n_columns, alone, out, out_stride);
+        if (alone)
+            one_column(EXPANDED, scratch, n, x, out);
+        else
+            many_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
         break;
     }
 }
@@ -65,8 +68,7 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
         return;
     }
     const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * KERN_INT8_BYTES;
-    const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / KERN_PANEL * KERN_PANEL;
-    const uint32_t step = fitting < 32 ? 32 : fitting;
+    const uint32_t step = columns_together(column_bytes);
     for (uint32_t c = 0; c < x->n_columns; c += step) {
         const uint32_t left = x->n_columns - c;
         for (uint32_t t = tile_begin; t < tile_end; t++)

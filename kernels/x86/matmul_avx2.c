@@ -5,16 +5,14 @@
  * weights (8*2*15*127), 4 of 5-bit, 2 of 6-bit ones stay below 2^15. Q8_0 is widened to int16 for vpmaddwd.
  */
 #include "kernels/x86/rows_avx2.h"
+#include "kernels/x86/q8_0.h"
 #include "kernels/vector.h"
 
 enum { ROWS_SIGNED = 1 };
 
 #include "kernels/ref/forms_body.h"
 
-enum {
-    SCRATCH_BLOCK = 64 + 1024,  /* Q8_0 made into a tile: float scale[16], then int16 [16][16 rows][2] */
-    CACHED_PANELS = 256 * 1024, /* bytes of activations that stay in the second-level cache while tiles pass by */
-};
+enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
 
 ALWAYS_INLINE __m256i broadcast_int(const uint8_t *bytes)
 {
@@ -161,118 +159,97 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
     }
 }
 
-ALWAYS_INLINE void tile_all_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                    uint32_t n_columns, float *out, size_t out_stride)
+ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, float *out)
 {
-    const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
+    tile_columns(f, tile, n_blocks, x, 1, 1, out, 0);
+}
+
+ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                                uint32_t n_columns, float *out, size_t out_stride)
+{
     for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        tile_columns(f, tile, n_blocks, x + c / KERN_PANEL * panel_bytes, KERN_PANEL, n_columns - c,
+        tile_columns(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, KERN_PANEL, n_columns - c,
                      out + c * out_stride, out_stride);
 }
 
-/* ---- Q8_0 in place: rows as the checkpoint stores them, blocks of F16 scale and 32 bytes ---- */
+#include "kernels/ref/matmul_body.h"
 
-enum { ROW_BLOCK = 34, HALF_ROWS = 8, HALF_TILE_BLOCK = HALF_ROWS * ROW_BLOCK };
+/*
+ * ---- Q8_0 with one column ----
+ *
+ * Rows are read one after the other, as they lie in memory: the processor foresees one stream, not eight or sixteen.
+ * Lanes are 8 blocks of a row, and what is to be added goes to `terms`; when all rows are there it is transposed, so
+ * that lanes are rows and blocks are added in order.
+ */
 
-typedef struct row_pointers {
-    const uint8_t *at[HALF_ROWS];
-} row_pointers;
+enum { GROUP = 8, GROUP_TERMS = KERN_TILE_ROWS * 2 * GROUP }; /* blocks; floats: scale and sum of each row and block */
 
-/* Eight rows from `first` on; rows beyond the matrix repeat its last one. */
-ALWAYS_INLINE row_pointers eight_rows(const kern_matrix *weights, uint32_t first)
+ALWAYS_INLINE __m256i block_products(const uint8_t *weights, const uint8_t *x)
 {
-    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
-    row_pointers rows;
-    for (uint32_t r = 0; r < HALF_ROWS; r++) {
-        const uint32_t row = first + r;
-        rows.at[r] = weights->data + (row < weights->n_rows ? row : weights->n_rows - 1) * row_bytes;
-    }
-    return rows;
+    const __m128i *const w = (const __m128i *)(const void *)(weights + 2);
+    return _mm256_add_epi32(_mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(w)), rows_load(x + 4)),
+                            _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(w + 1)), rows_load(x + 36)));
 }
 
-ALWAYS_INLINE short scale_at(const row_pointers *rows, uint32_t r, size_t offset)
+/* Up to 8 blocks of one row; what is beyond n_blocks is 0. */
+ALWAYS_INLINE void row_terms(const uint8_t *row, const uint8_t *x, const float *x_scales, const uint32_t n_blocks,
+                             float *terms)
 {
-    return (short)kern_load16(rows->at[r] + offset);
-}
-
-ALWAYS_INLINE __m256 row_scales(const row_pointers *rows, size_t offset)
-{
-    return _mm256_cvtph_ps(_mm_set_epi16(
-        scale_at(rows, 7, offset), scale_at(rows, 6, offset), scale_at(rows, 5, offset), scale_at(rows, 4, offset),
-        scale_at(rows, 3, offset), scale_at(rows, 2, offset), scale_at(rows, 1, offset), scale_at(rows, 0, offset)));
-}
-
-static void one_column_in_place(const kern_matrix *weights, uint32_t first, const uint8_t *x, float *out)
-{
-    const row_pointers rows = eight_rows(weights, first);
-    __m256 result = _mm256_setzero_ps();
-    for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
-        const size_t offset = (size_t)b * ROW_BLOCK;
-        /* the same block of the next rows: eight short streams are more than the processor foresees by itself */
-        for (uint32_t line = 0; line < 5; line++)
-            _mm_prefetch((const char *)rows.at[0] + weights->tile_bytes / 2 + b * HALF_TILE_BLOCK + 64 * line,
-                         _MM_HINT_T0);
-        const uint8_t *const column = x + (size_t)b * KERN_INT16_BYTES;
-        const __m256i q_low = rows_load(column + 4), q_high = rows_load(column + 36);
-        __m256i sums[HALF_ROWS];
+    __m256i sums[GROUP];
+    uint16_t scales[GROUP];
 #pragma GCC unroll 8
-        for (uint32_t r = 0; r < HALF_ROWS; r++) {
-            const __m128i *const w = (const __m128i *)(rows.at[r] + offset + 2);
-            sums[r] = _mm256_add_epi32(_mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(w)), q_low),
-                                       _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(w + 1)), q_high));
-        }
-        const __m256i low = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
-        const __m256i high =
-            _mm256_hadd_epi32(_mm256_hadd_epi32(sums[4], sums[5]), _mm256_hadd_epi32(sums[6], sums[7]));
-        const __m256i sum =
-            _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31));
-        const __m256 scale = _mm256_mul_ps(row_scales(&rows, offset), broadcast_float(column));
-        result = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum), result);
+    for (uint32_t b = 0; b < GROUP; b++) {
+        sums[b] = b < n_blocks ? block_products(row + b * ROW_BLOCK, x + b * KERN_INT16_BYTES) : rows_splat(0);
+        scales[b] = b < n_blocks ? kern_load16(row + b * ROW_BLOCK) : 0;
     }
-    _mm256_storeu_ps(out, result);
+    const __m256i low = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
+    const __m256i high = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[4], sums[5]), _mm256_hadd_epi32(sums[6], sums[7]));
+    const __m256i sum =
+        _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31));
+    const __m128i halves = _mm_setr_epi16((short)scales[0], (short)scales[1], (short)scales[2], (short)scales[3],
+                                          (short)scales[4], (short)scales[5], (short)scales[6], (short)scales[7]);
+    _mm256_storeu_ps(terms, _mm256_mul_ps(_mm256_cvtph_ps(halves), _mm256_loadu_ps(x_scales)));
+    _mm256_storeu_ps(terms + GROUP, _mm256_cvtepi32_ps(sum));
 }
 
-/* Transposes an 8 x 8 matrix of dwords. */
-ALWAYS_INLINE void transpose_eight(__m256i *v)
+/* Adds n blocks of 8 rows, in order. */
+ALWAYS_INLINE __m256 add_terms(const float *terms, uint32_t n, __m256 result)
 {
-    __m256i t[8], u[8];
-    for (int i = 0; i < 4; i++) {
-        t[2 * i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
-        t[2 * i + 1] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+    __m256i scales[GROUP], sums[GROUP];
+    for (uint32_t r = 0; r < 8; r++) {
+        scales[r] = _mm256_castps_si256(_mm256_loadu_ps(terms + (size_t)r * 2 * GROUP));
+        sums[r] = _mm256_castps_si256(_mm256_loadu_ps(terms + (size_t)r * 2 * GROUP + GROUP));
     }
-    for (int i = 0; i < 2; i++) {
-        u[4 * i] = _mm256_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        u[4 * i + 1] = _mm256_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        u[4 * i + 2] = _mm256_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        u[4 * i + 3] = _mm256_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
-        v[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
-    }
+    transpose_eight(scales);
+    transpose_eight(sums);
+    for (uint32_t b = 0; b < n; b++)
+        result = _mm256_fmadd_ps(_mm256_castsi256_ps(scales[b]), _mm256_castsi256_ps(sums[b]), result);
+    return result;
 }
 
-static void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *scratch)
+static void tile_in_place(const kern_matrix *weights, uint32_t tile, const uint8_t *x, const float *x_scales,
+                          float *terms, float *out)
 {
+    const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
+    const row_pointers rows = tile_rows(weights, tile);
+    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
+        float *to = terms + (size_t)r * 2 * GROUP;
+        uint32_t b = 0;
+        for (; b + GROUP <= n_blocks; b += GROUP, to += GROUP_TERMS)
+            row_terms(rows.at[r] + b * ROW_BLOCK, x + b * KERN_INT16_BYTES, x_scales + b, GROUP, to);
+        if (b < n_blocks)
+            row_terms(rows.at[r] + b * ROW_BLOCK, x + b * KERN_INT16_BYTES, x_scales + b, n_blocks - b, to);
+    }
     for (uint32_t half = 0; half < 2; half++) {
-        const row_pointers rows = eight_rows(weights, tile * KERN_TILE_ROWS + HALF_ROWS * half);
-        for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
-            const size_t offset = (size_t)b * ROW_BLOCK;
-            uint8_t *const to = scratch + (size_t)b * SCRATCH_BLOCK;
-            _mm256_storeu_ps((float *)(void *)to + HALF_ROWS * half, row_scales(&rows, offset));
-            __m256i v[HALF_ROWS];
-            for (uint32_t r = 0; r < HALF_ROWS; r++)
-                v[r] = rows_load(rows.at[r] + offset + 2);
-            transpose_eight(v);
-            for (uint32_t g = 0; g < 8; g++) { /* bytes 0 and 2 of each four, then 1 and 3, as int16 */
-                uint8_t *const pairs = to + 64 + 128 * g + 32 * half;
-                const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(v[g], 8), 8);
-                _mm256_storeu_si256((__m256i *)pairs, even);
-                _mm256_storeu_si256((__m256i *)(pairs + 64), _mm256_srai_epi16(v[g], 8));
-            }
-        }
+        __m256 result = _mm256_setzero_ps();
+        for (uint32_t b = 0; b < n_blocks; b += GROUP)
+            result = add_terms(terms + (size_t)(b / GROUP) * GROUP_TERMS + half * GROUP_TERMS / 2,
+                               n_blocks - b < GROUP ? n_blocks - b : GROUP, result);
+        _mm256_storeu_ps(out + 8 * half, result);
     }
 }
+
+/* ---- Q8_0 with many ---- */
 
 /* An expanded tile times one panel, of which `n_out` columns are stored. */
 static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out, float *out,
@@ -296,7 +273,7 @@ static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t
                     sums[c] = _mm256_add_epi32(
                         sums[c], _mm256_madd_epi16(w, broadcast_int(inputs + 16 * (1 + p) + 4 * (size_t)c)));
             }
-            const __m256 weight_scale = _mm256_loadu_ps((const float *)(const void *)block + HALF_ROWS * half);
+            const __m256 weight_scale = _mm256_loadu_ps((const float *)(const void *)block + 8 * half);
 #pragma GCC unroll 4
             for (uint32_t c = 0; c < KERN_PANEL; c++) {
                 const __m256 scale = _mm256_mul_ps(weight_scale, broadcast_float(inputs + 4 * (size_t)c));
@@ -306,76 +283,38 @@ static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t
 #pragma GCC unroll 4
         for (uint32_t c = 0; c < KERN_PANEL; c++)
             if (c < n_out)
-                _mm256_storeu_ps(out + c * out_stride + HALF_ROWS * half, results[c]);
+                _mm256_storeu_ps(out + c * out_stride + 8 * half, results[c]);
     }
 }
 
-/* ---- all types ---- */
-
-static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *x, uint32_t n_columns, bool alone,
-                         float *out, size_t out_stride, uint8_t *scratch)
+static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
+                        float *out, size_t out_stride, uint8_t *scratch)
 {
-    const uint8_t *const tile = weights->data + t * weights->tile_bytes;
-    const uint32_t n = weights->n_inputs / KERN_BLOCK;
-    switch (weights->type) {
-#define FIRN_FORM(name)                                                     \
-    case KERN_##name:                                                       \
-        if (alone)                                                          \
-            tile_columns(name, tile, n, x, 1, 1, out, out_stride);          \
-        else                                                                \
-            tile_all_columns(name, tile, n, x, n_columns, out, out_stride); \
-        break;
-        FIRN_FORM(Q4_0)
-        FIRN_FORM(Q4_1)
-        FIRN_FORM(Q5_0)
-        FIRN_FORM(Q5_1)
-        FIRN_FORM(Q2_K)
-        FIRN_FORM(Q3_K)
-        FIRN_FORM(Q4_K)
-        FIRN_FORM(Q5_K)
-        FIRN_FORM(Q6_K)
-        FIRN_FORM(IQ4_NL)
-        FIRN_FORM(IQ4_XS)
-        FIRN_FORM(MXFP4)
-        FIRN_FORM(NVFP4)
-        FIRN_FORM(TQ1_0)
-        FIRN_FORM(TQ2_0)
-#undef FIRN_FORM
-    case KERN_Q8_0:
-        if (alone) {
-            one_column_in_place(weights, t * KERN_TILE_ROWS, x, out);
-            one_column_in_place(weights, t * KERN_TILE_ROWS + HALF_ROWS, x, out + HALF_ROWS);
-        } else {
+    const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
+    if (x->n_columns == 1) {
+        float *const scales = copy_scales(x->int16_panels, n_blocks, GROUP, scratch);
+        for (uint32_t t = tile_begin; t < tile_end; t++)
+            tile_in_place(weights, t, x->int16_panels, scales, scales + whole_groups(n_blocks, GROUP),
+                          out + (size_t)t * KERN_TILE_ROWS);
+        return;
+    }
+    const size_t column_bytes = (size_t)n_blocks * KERN_INT16_BYTES;
+    const uint32_t step = columns_together(column_bytes);
+    for (uint32_t first = 0; first < x->n_columns; first += step) {
+        const uint32_t end = x->n_columns - first < step ? x->n_columns : first + step;
+        for (uint32_t t = tile_begin; t < tile_end; t++) {
             expand_tile(weights, t, scratch);
-            for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-                expanded_panel(scratch, n, x + (size_t)c * n * KERN_INT16_BYTES, n_columns - c, out + c * out_stride,
-                               out_stride);
+            for (uint32_t c = first; c < end; c += KERN_PANEL)
+                expanded_panel(scratch, n_blocks, x->int16_panels + c * column_bytes, end - c,
+                               out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride);
         }
-        break;
-    default: /* types with codebooks */
-        kern_expand_tile(weights, t, scratch);
-        if (alone)
-            tile_columns(EXPANDED, scratch, n, x, 1, 1, out, out_stride);
-        else
-            tile_all_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
-        break;
     }
 }
 
 void kern_matmul_avx2(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                       float *out, size_t out_stride, uint8_t *scratch)
 {
-    const bool wide = kern_type_input(weights->type) == KERN_INPUT_INT16;
-    const uint8_t *const panels = wide ? x->int16_panels : x->int8_panels;
-    const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * (wide ? KERN_INT16_BYTES : KERN_INT8_BYTES);
-    const uint32_t fitting = (uint32_t)(CACHED_PANELS / column_bytes) / KERN_PANEL * KERN_PANEL;
-    const uint32_t step = fitting < 32 ? 32 : fitting;
-    for (uint32_t c = 0; c < x->n_columns; c += step) {
-        const uint32_t left = x->n_columns - c;
-        for (uint32_t t = tile_begin; t < tile_end; t++)
-            tile_product(weights, t, panels + c * column_bytes, left < step ? left : step, x->n_columns == 1,
-                         out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride, scratch);
-    }
+    matmul(weights, tile_begin, tile_end, x, out, out_stride, scratch);
 }
 
 void kern_fill_matmul_avx2(kern_table *table)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Q8_0 in place, for every x86 level: rows as the checkpoint stores them, blocks of an F16 scale and 32 bytes; and a
+ * tile of them made into int16 for many columns.
+ */
+#ifndef FIRN_KERNELS_X86_Q8_0_H
+#define FIRN_KERNELS_X86_Q8_0_H
+
+#include "kernels/kernels.h"
+#include "kernels/tile.h"
+
+#include <immintrin.h>
+
+enum {
+    ROW_BLOCK = 34,
+    SCRATCH_BLOCK = 64 + 1024, /* a block of an expanded tile: float scale[16], then int16 [16 pairs][16 rows][2] */
+};
+
+typedef struct row_pointers {
+    const uint8_t *at[KERN_TILE_ROWS];
+} row_pointers;
+
+/* The rows of a tile; rows beyond the matrix repeat its last one. */
+ALWAYS_INLINE row_pointers tile_rows(const kern_matrix *weights, uint32_t tile)
+{
+    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
+    row_pointers rows;
+    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
+        const uint32_t row = tile * KERN_TILE_ROWS + r;
+        rows.at[r] = weights->data + (row < weights->n_rows ? row : weights->n_rows - 1) * row_bytes;
+    }
+    return rows;
+}
+
+/* Blocks, with room for a last group that is not full. */
+ALWAYS_INLINE uint32_t whole_groups(uint32_t n_blocks, uint32_t group)
+{
+    return (n_blocks + group - 1) / group * group;
+}
+
+/* The inputs' scales, side by side at the front of `scratch`; those of blocks that fill up the last group are 0. */
+ALWAYS_INLINE float *copy_scales(const uint8_t *x, uint32_t n_blocks, uint32_t group, uint8_t *scratch)
+{
+    float *const scales = (float *)(void *)scratch;
+    const uint32_t n = whole_groups(n_blocks, group);
+    for (uint32_t b = 0; b < n; b++)
+        scales[b] = 0.0f;
+    for (uint32_t b = 0; b < n_blocks; b++)
+        memcpy(&scales[b], x + (size_t)b * KERN_INT16_BYTES, sizeof scales[b]);
+    return scales;
+}
+
+/* Transposes an 8 x 8 matrix of dwords. */
+ALWAYS_INLINE void transpose_eight(__m256i *v)
+{
+    __m256i t[8], u[8];
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        u[4 * i] = _mm256_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        u[4 * i + 1] = _mm256_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        u[4 * i + 2] = _mm256_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        u[4 * i + 3] = _mm256_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x20);
+        v[i + 4] = _mm256_permute2x128_si256(u[i], u[i + 4], 0x31);
+    }
+}
+
+ALWAYS_INLINE void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *scratch)
+{
+    const row_pointers rows = tile_rows(weights, tile);
+    for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
+        const size_t offset = (size_t)b * ROW_BLOCK;
+        uint8_t *const to = scratch + (size_t)b * SCRATCH_BLOCK;
+        uint16_t scales[KERN_TILE_ROWS];
+        for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
+            scales[r] = kern_load16(rows.at[r] + offset);
+        for (uint32_t half = 0; half < 2; half++) {
+            const __m128i eight = _mm_loadu_si128((const __m128i *)(const void *)(scales + 8 * half));
+            _mm256_storeu_ps((float *)(void *)to + 8 * half, _mm256_cvtph_ps(eight));
+            __m256i v[8];
+            for (uint32_t r = 0; r < 8; r++)
+                v[r] = _mm256_loadu_si256((const __m256i *)(const void *)(rows.at[8 * half + r] + offset + 2));
+            transpose_eight(v);
+            for (uint32_t g = 0; g < 8; g++) { /* bytes 0 and 2 of each four, then 1 and 3, as int16 */
+                uint8_t *const pairs = to + 64 + 128 * g + 32 * half;
+                const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(v[g], 8), 8);
+                _mm256_storeu_si256((__m256i *)pairs, even);
+                _mm256_storeu_si256((__m256i *)(pairs + 64), _mm256_srai_epi16(v[g], 8));
+            }
+        }
+    }
+}
+
+#endif
