@@ -22,10 +22,13 @@ static uint32_t group_size(const eng_attention *a)
     return shape(a)->n_heads / shape(a)->n_kv_heads;
 }
 
-/* Of a key head's first position in a session's cache. */
-static size_t head_offset(const eng_attention *a, const firn_session *session, uint32_t kv_head)
+/* Keys of a head in the session's page `chunk`; the values follow. */
+static uint16_t *head_of_page(const eng_attention *a, const firn_session *session, size_t chunk, uint32_t kv_head)
 {
-    return ((size_t)a->index * shape(a)->n_kv_heads + kv_head) * session->head_elements;
+    const mod_hyperparameters *const hp = shape(a);
+    const size_t head = (size_t)a->layer->nth * hp->n_kv_heads + kv_head;
+    return session->tables[a->layer->local ? ENG_LOCAL : ENG_GLOBAL][chunk]->data +
+           head * 2 * KERN_CHUNK * hp->head_dim;
 }
 
 /* Wanted column i. */
@@ -72,9 +75,10 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
     make_head(a, key, a->layer->k_bias != NULL ? a->layer->k_bias + bias : NULL, a->layer->k_norm, angles);
     if (a->layer->v_bias != NULL)
         k->add(value, a->layer->v_bias + bias, d);
-    const size_t head = head_offset(a, session, kv_head);
-    k->store_key(key, d, session->keys + head + position / KERN_LANES * KERN_LANES * d + position % KERN_LANES);
-    k->store_value(value, d, session->values + head + position * d);
+    uint16_t *const keys = head_of_page(a, session, position / KERN_CHUNK, kv_head);
+    const size_t place = position % KERN_CHUNK;
+    k->store_key(key, d, keys + place / KERN_LANES * KERN_LANES * d + place % KERN_LANES);
+    k->store_value(value, d, keys + (KERN_CHUNK + place) * d);
 }
 
 /* ---- rows against chunks ---- */
@@ -131,15 +135,14 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
     *row_end = *row_begin + n_rows;
     if (n_rows == 0)
         return;
-    const firn_session *const session = wanted(a, t->begin)->session;
-    const size_t head = head_offset(a, session, t->kv_head) + chunk_begin * d;
+    const uint16_t *const keys = head_of_page(a, wanted(a, t->begin)->session, chunk, t->kv_head);
     kernels(a)->attention_chunk(&(kern_attention){
         .queries = scratch->queries + (size_t)*row_begin * d,
         .query_stride = d,
         .n_rows = n_rows,
         .head_dim = d,
-        .keys = session->keys + head,
-        .values = session->values + head,
+        .keys = keys,
+        .values = keys + (size_t)KERN_CHUNK * d,
         .begins = begins,
         .ends = ends,
         .maximum = maximum,

@@ -12,7 +12,6 @@
 typedef struct eng_attention {
     firn_batch *batch;
     const eng_layer *layer;
-    uint32_t index;           /* of the layer */
     const eng_wanted *wanted; /* columns that need the result; row i of `attended` is wanted->columns[i] */
 } eng_attention;
 

@@ -213,29 +213,44 @@ typedef struct cursor {
     size_t entry, index;
 } cursor;
 
-/* Fills the columns of a step from `from` on. */
-static void fill_columns(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries, cursor *from)
+/* Adds the next n_ids tokens of an entry to the columns of a step. False: there is no memory for their keys and values.
+ */
+static bool add_columns(firn_batch *batch, const firn_batch_entry *entry, cursor *from, size_t n_ids)
 {
-    uint32_t n = 0;
-    batch->needed.n_columns = 0;
-    while (from->entry < n_entries && n < batch->n_batch) {
-        const firn_batch_entry *const entry = &entries[from->entry];
-        if (from->index == entry->n_ids) {
-            *from = (cursor){from->entry + 1, 0};
-            continue;
-        }
-        batch->columns[n] = (eng_column){entry->session, entry->session->length, entry->ids[from->index],
-                                         (uint32_t)from->entry, from->index};
+    firn_session *const session = entry->session;
+    if (!eng_session_extend(session, n_ids))
+        return false;
+    for (size_t i = 0; i < n_ids; i++) {
+        const uint32_t n = batch->n_columns++;
+        const int32_t id = entry->ids[from->index];
+        batch->columns[n] = (eng_column){session, session->cached, id, (uint32_t)from->entry, from->index};
         batch->all.columns[n] = n;
-        entry->session->length++;
+        session->ids[session->cached++] = id;
         from->index++;
         if (entry->logits == FIRN_LOGITS_ALL || (entry->logits == FIRN_LOGITS_LAST && from->index == entry->n_ids))
             batch->needed.columns[batch->needed.n_columns++] = n;
-        n++;
     }
-    batch->n_columns = batch->all.n_columns = n;
+    return true;
+}
+
+/* Fills the columns of a step from `from` on. */
+static firn_status fill_columns(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries, cursor *from,
+                                firn_error *error)
+{
+    batch->n_columns = batch->needed.n_columns = 0;
+    while (from->entry < n_entries && batch->n_columns < batch->n_batch) {
+        const firn_batch_entry *const entry = &entries[from->entry];
+        const size_t left = entry->n_ids - from->index, room = batch->n_batch - batch->n_columns;
+        if (!add_columns(batch, entry, from, left < room ? left : room))
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+                             "no memory for the keys and values of tokens after %zu", entry->session->cached);
+        if (from->index == entry->n_ids)
+            *from = (cursor){from->entry + 1, 0};
+    }
+    batch->all.n_columns = batch->n_columns;
     make_tiles(batch, &batch->all);
     make_tiles(batch, &batch->needed);
+    return FIRN_OK;
 }
 
 /* Gives the logits of the step's needed columns, in order. */
@@ -259,6 +274,32 @@ static firn_status report_logits(firn_batch *batch, firn_batch_callback callback
     return FIRN_OK;
 }
 
+/* Computes all entries, step by step; their sessions' `cached` grows, and `length` doesn't. */
+static firn_status run_steps(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
+                             firn_batch_callback callback, void *argument, firn_error *error)
+{
+    cursor next = {0, 0};
+    for (;;) {
+        firn_status status = fill_columns(batch, entries, n_entries, &next, error);
+        if (status != FIRN_OK || batch->n_columns == 0)
+            return status;
+        if (!eng_forward(batch))
+            return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
+                             "a logit is not a finite number: the checkpoint is damaged");
+        status = report_logits(batch, callback, argument, error);
+        if (status != FIRN_OK)
+            return status;
+    }
+}
+
+/* Computes the keys and values that a session has let go. */
+static firn_status restore(firn_batch *batch, firn_session *session, firn_error *error)
+{
+    const firn_batch_entry entry = {session, session->ids + session->cached, session->length - session->cached,
+                                    FIRN_LOGITS_NONE};
+    return run_steps(batch, &entry, 1, NULL, NULL, error);
+}
+
 firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
                               firn_batch_callback callback, void *argument, firn_error *error)
 {
@@ -267,24 +308,23 @@ firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries
         status = check_entry(batch, &entries[i], error);
     if (status != FIRN_OK)
         return status;
-    for (size_t i = 0; i < n_entries; i++)
-        if (entries[i].n_ids > 0)
-            entries[i].session->logits = NULL;
-    cursor next = {0, 0};
-    while (status == FIRN_OK) {
-        fill_columns(batch, entries, n_entries, &next);
-        if (batch->n_columns == 0)
-            return FIRN_OK;
-        if (!eng_forward(batch))
-            status = base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
-                               "a logit is not a finite number: the checkpoint is damaged");
-        else
-            status = report_logits(batch, callback, argument, error);
-    }
-    /* undo: what each session had taken in, whole entries before the cursor and part of the one at it */
-    for (size_t i = 0; i < n_entries && i <= next.entry; i++) {
-        entries[i].session->length -= i < next.entry ? entries[i].n_ids : next.index;
+    for (size_t i = 0; i < n_entries && status == FIRN_OK; i++) {
+        if (entries[i].n_ids == 0)
+            continue;
         entries[i].session->logits = NULL;
+        status = restore(batch, entries[i].session, error);
+    }
+    if (status == FIRN_OK)
+        status = run_steps(batch, entries, n_entries, callback, argument, error);
+    for (size_t i = 0; i < n_entries; i++) {
+        firn_session *const session = entries[i].session;
+        if (status == FIRN_OK) {
+            session->length += entries[i].n_ids;
+            continue;
+        }
+        eng_session_cut(session, session->length); /* as before */
+        if (entries[i].n_ids > 0)
+            session->logits = NULL;
     }
     return status;
 }

@@ -167,6 +167,13 @@ const float *firn_session_logits(const firn_session *session);
 /* Cuts the timeline to its first `n_keep` tokens (at most its length). What follows is as if the rest had never been.
  */
 void firn_session_rewind(firn_session *session, size_t n_keep);
+
+/*
+ * A session with the first n_keep tokens (at most its length) of another, from where each goes its own way. They share
+ * the memory of what they have in common.
+ */
+firn_status firn_session_fork(const firn_session *session, size_t n_keep, firn_session **out, firn_error *error);
+
 size_t firn_session_length(const firn_session *session);
 uint32_t firn_session_context(const firn_session *session); /* positions it can hold */
 

@@ -341,7 +341,7 @@ static void run_step(void *argument, uint32_t thread)
         const eng_layer *const layer = &v.model->layers[i];
         const bool last = i + 1 == n_layers;
         project_qkv(&v, layer);
-        eng_attend(&(eng_attention){v.batch, layer, i, last ? &batch->needed : &batch->all}, thread);
+        eng_attend(&(eng_attention){v.batch, layer, last ? &batch->needed : &batch->all}, thread);
         if (last) { /* from here on only what leads to a logit */
             if (batch->needed.n_columns == 0)
                 return;

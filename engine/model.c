@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "engine/angles.h"
+#include "engine/pages.h"
 #include "engine/vocabulary.h"
 
 #include <inttypes.h>
@@ -165,6 +166,8 @@ static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *er
     layer->ffn_post_norm = layer_vector(model, index, MOD_FFN_POST_NORM);
     const uint32_t pattern = hp->sliding_window_pattern;
     layer->local = hp->sliding_window != 0 && pattern != 0 && (index + 1) % pattern != 0;
+    for (uint32_t i = 0; i < index; i++)
+        layer->nth += model->layers[i].local == layer->local;
     return FIRN_OK;
 }
 
@@ -268,7 +271,9 @@ static firn_status make_computation(firn_model *model, firn_error *error)
     firn_status status = check_shape(model->hyperparameters, error);
     if (status == FIRN_OK)
         status = make_frequencies(model, error);
-    return status == FIRN_OK ? bind_parameters(model, error) : status;
+    if (status == FIRN_OK)
+        status = bind_parameters(model, error);
+    return status == FIRN_OK ? eng_pages_create(model, 0, &model->pages, error) : status;
 }
 
 firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options,
@@ -313,6 +318,7 @@ void firn_model_release(firn_model *model)
 {
     if (model == NULL || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1)
         return;
+    eng_pages_destroy(model->pages);
     if (model->arena != NULL)
         munmap(model->arena, model->arena_bytes);
     firn_vocabulary_release(atomic_load(&model->vocabulary));

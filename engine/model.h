@@ -20,6 +20,7 @@ typedef struct eng_layer {
     const float *q_norm, *k_norm;                                  /* [head_dim]: each head on its own */
     const float *attention_post_norm, *ffn_post_norm; /* [n_embd]: of a block's output, before it is added */
     bool local;                                       /* sees a sliding window only */
+    uint32_t nth;                                     /* of the local, or of the global layers */
 } eng_layer;
 
 struct firn_model {
@@ -37,6 +38,7 @@ struct firn_model {
     uint8_t *arena;         /* packed parameters, sealed */
     size_t arena_bytes;
     _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
+    struct eng_pages *pages; /* keys and values of its sessions: they change, behind a lock */
 };
 
 void eng_model_retain(firn_model *model);

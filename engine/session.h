@@ -1,26 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session: one timeline of tokens, as their keys and values. Pages of the cache are touched only when used. */
+/*
+ * A session: one timeline of tokens, and the pages of their keys and values. The tokens are kept: where keys and values
+ * have been let go that are needed again, they are computed again from these, with the same bits.
+ */
 #ifndef FIRN_ENGINE_SESSION_H
 #define FIRN_ENGINE_SESSION_H
 
-#include "engine/model.h"
+#include "engine/pages.h"
 
 struct firn_session {
     firn_model *model;
+    eng_pages *pages; /* where its pages come from; outlives it */
     uint32_t n_ctx;
-    uint32_t n_batch;    /* of its own batch */
-    size_t length;       /* tokens in the timeline */
-    firn_batch *own;     /* made when the session is first advanced alone */
+    uint32_t n_batch; /* of its own batch */
+    size_t length;    /* tokens in the timeline */
+    size_t cached;    /* tokens with keys and values; equal to length but within a step, or 0 when these were let go */
+    int32_t *ids;     /* [n_ctx] */
+    firn_batch *own;  /* made when the session is first advanced alone */
     const float *logits; /* after the last token; NULL where there are none */
 
-    /*
-     * F16. Keys: [n_layers][n_kv_heads][n_ctx / 16][head_dim][16], values: [n_layers][n_kv_heads][n_ctx][head_dim],
-     * with n_ctx rounded up to a whole chunk.
-     */
-    uint16_t *keys, *values;
-    size_t head_elements; /* of one layer's key head in either */
-    void *map;            /* both */
+    /* Page i holds positions from i * KERN_CHUNK on; NULL behind `cached`, and of local layers before first_local. */
+    eng_page **tables[ENG_GROUPS]; /* [n_ctx in whole chunks, and one NULL]; NULL without such layers */
+    size_t first_local;
+    void *map; /* ids and tables */
     size_t map_bytes;
 };
+
+/* A session whose pages come from `pages`. */
+firn_status eng_session_create(firn_model *model, eng_pages *pages, uint32_t n_ctx, uint32_t n_batch,
+                               firn_session **out, firn_error *error);
+
+/*
+ * Makes room for n_more positions after the cached ones, in pages that the session holds alone, and lets go what no
+ * later token sees. False: there is no page left; what was taken goes with the next eng_session_cut.
+ */
+bool eng_session_extend(firn_session *session, size_t n_more);
+
+/* Lets go the pages behind the first n_keep positions; all pages, if a window that is needed then was let go before. */
+void eng_session_cut(firn_session *session, size_t n_keep);
+
+/* Takes page `index` of each group, in order, from another holder; NULL where there is no such group. */
+void eng_session_adopt(firn_session *session, size_t index, eng_page *const pages[ENG_GROUPS]);
 
 #endif
