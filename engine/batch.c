@@ -254,7 +254,7 @@ static firn_status fill_columns(firn_batch *batch, const firn_batch_entry *entri
 }
 
 /* Gives the logits of the step's needed columns, in order. */
-static firn_status report_logits(firn_batch *batch, firn_batch_callback callback, void *argument, firn_error *error)
+static firn_status report_logits(firn_batch *batch, eng_rows_callback callback, void *argument, firn_error *error)
 {
     const uint32_t n_needed = batch->needed.n_columns;
     for (uint32_t first = 0; first < n_needed; first += ENG_HEAD_COLUMNS) {
@@ -262,21 +262,22 @@ static firn_status report_logits(firn_batch *batch, firn_batch_callback callback
         if (first > 0 && !eng_forward_head(batch, first, count))
             return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
                              "a logit is not a finite number: the checkpoint is damaged");
+        eng_row rows[ENG_HEAD_COLUMNS];
         for (uint32_t i = 0; i < count; i++) {
             const eng_column *const column = &batch->columns[batch->needed.columns[first + i]];
-            const float *const logits = batch->logits + i * batch->vocab_stride;
+            rows[i] = (eng_row){column->entry, column->index, batch->logits + i * batch->vocab_stride};
             if (column->session->own == batch)
-                column->session->logits = logits;
-            if (callback != NULL && !callback(argument, column->entry, column->index, logits))
-                return base_fail(error, FIRN_ERROR_CANCELLED, FIRN_NO_OFFSET, "cancelled by the caller");
+                column->session->logits = rows[i].logits;
         }
+        if (callback != NULL && !callback(argument, rows, count))
+            return base_fail(error, FIRN_ERROR_CANCELLED, FIRN_NO_OFFSET, "cancelled by the caller");
     }
     return FIRN_OK;
 }
 
 /* Computes all entries, step by step; their sessions' `cached` grows, and `length` doesn't. */
 static firn_status run_steps(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
-                             firn_batch_callback callback, void *argument, firn_error *error)
+                             eng_rows_callback callback, void *argument, firn_error *error)
 {
     cursor next = {0, 0};
     for (;;) {
@@ -300,8 +301,8 @@ static firn_status restore(firn_batch *batch, firn_session *session, firn_error 
     return run_steps(batch, &entry, 1, NULL, NULL, error);
 }
 
-firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
-                              firn_batch_callback callback, void *argument, firn_error *error)
+firn_status eng_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
+                             eng_rows_callback callback, void *argument, firn_error *error)
 {
     firn_status status = FIRN_OK;
     for (size_t i = 0; i < n_entries && status == FIRN_OK; i++)
@@ -327,4 +328,26 @@ firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries
             session->logits = NULL;
     }
     return status;
+}
+
+/* A caller who is given one row at a time. */
+typedef struct row_caller {
+    firn_batch_callback callback;
+    void *argument;
+} row_caller;
+
+static bool give_each_row(void *argument, const eng_row *rows, uint32_t n_rows)
+{
+    const row_caller *const caller = argument;
+    for (uint32_t i = 0; i < n_rows; i++)
+        if (!caller->callback(caller->argument, rows[i].entry, rows[i].index, rows[i].logits))
+            return false;
+    return true;
+}
+
+firn_status firn_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
+                              firn_batch_callback callback, void *argument, firn_error *error)
+{
+    row_caller caller = {callback, argument};
+    return eng_batch_append(batch, entries, n_entries, callback != NULL ? give_each_row : NULL, &caller, error);
 }

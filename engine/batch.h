@@ -93,6 +93,19 @@ struct firn_batch {
 /* Makes a batch of n_batch columns for timelines of up to n_ctx tokens; longer ones work, a little slower at depth. */
 firn_status eng_batch_create(firn_model *model, uint32_t n_batch, uint32_t n_ctx, firn_batch **out, firn_error *error);
 
+/* Logits of a step: [n_vocab] after token `index` of an entry. */
+typedef struct eng_row {
+    size_t entry, index;
+    const float *logits;
+} eng_row;
+
+/* Given up to ENG_HEAD_COLUMNS rows at once, in order; valid during the call. False cancels. */
+typedef bool (*eng_rows_callback)(void *argument, const eng_row *rows, uint32_t n_rows);
+
+/* firn_batch_append with another callback. */
+firn_status eng_batch_append(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries,
+                             eng_rows_callback callback, void *argument, firn_error *error);
+
 /* Pieces of one memory map: measured with base NULL, then cut. Each is aligned for kernels. */
 typedef struct eng_cutter {
     uint8_t *base;

@@ -8,6 +8,7 @@
  *     firn_batch   *batch;    tokens of several sessions in one step
  *     firn_sampler *sampler;  compiled generation parameters; knows logits, never a model
  *     firn_generation *generation;  a request as it is answered: a sampler, the text so far and its end
+ *     firn_scheduler *scheduler;    answers many requests at once
  *
  * Ownership: what a `_create` or `_open` call gives is the caller's, and its `_release` ends that. A model keeps its
  * context alive and a session its model, so they may be released in any order. On failure the result pointer is NULL
@@ -295,6 +296,10 @@ firn_status firn_model_vocabulary(firn_model *model, firn_vocabulary **out, firn
 /* ---- a request as it is answered ---- */
 
 #include "engine/generation.h" /* firn_generation: logits to tokens, and these to a text and its end */
+
+/* ---- many requests ---- */
+
+#include "engine/scheduler.h" /* firn_scheduler: answers them together */
 
 #ifdef __cplusplus
 }

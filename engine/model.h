@@ -38,7 +38,7 @@ struct firn_model {
     uint8_t *arena;         /* packed parameters, sealed */
     size_t arena_bytes;
     _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
-    struct eng_pages *pages; /* keys and values of its sessions: they change, behind a lock */
+    struct eng_pages *pages;               /* keys and values of its sessions: they change, behind a lock */
 };
 
 void eng_model_retain(firn_model *model);

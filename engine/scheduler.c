@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/scheduler_p.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    DEFAULT_MEMORY = 1 << 30,
+    LEAST_SHARE = KERN_CHUNK, /* tokens of a step for each prompt, where there is room */
+};
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- a scheduler's life ---- */
+
+firn_scheduler_options firn_scheduler_options_default(void)
+{
+    return (firn_scheduler_options){.size = sizeof(firn_scheduler_options)};
+}
+
+static firn_scheduler_options complete_options(const firn_model *model, const firn_scheduler_options *options)
+{
+    firn_scheduler_options chosen = options != NULL ? *options : firn_scheduler_options_default();
+    chosen.n_ctx = chosen.n_ctx != 0 ? chosen.n_ctx : model->hyperparameters->n_ctx_train;
+    chosen.n_batch = chosen.n_batch != 0 ? chosen.n_batch : ENG_DEFAULT_BATCH;
+    if (chosen.memory == 0) {
+        const uint64_t one = firn_model_session_bytes(model, chosen.n_ctx);
+        chosen.memory = one > DEFAULT_MEMORY ? one : DEFAULT_MEMORY;
+    }
+    return chosen;
+}
+
+firn_status firn_scheduler_create(firn_model *model, const firn_scheduler_options *options, firn_scheduler **out,
+                                  firn_error *error)
+{
+    *out = NULL;
+    firn_status status = eng_model_check_runs(model, error);
+    if (status != FIRN_OK)
+        return status;
+    firn_scheduler *const s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a scheduler");
+    s->model = model;
+    eng_model_retain(model);
+    s->options = complete_options(model, options);
+    s->inbox.last = &s->inbox.first;
+    atomic_flag_clear(&s->inbox.lock);
+    status = eng_pages_create(model, s->options.memory, &s->pages, error);
+    if (status == FIRN_OK)
+        status = eng_prefix_tree_create(s->pages, model->hyperparameters->sliding_window, &s->tree, error);
+    if (status == FIRN_OK)
+        status = eng_batch_create(model, s->options.n_batch, s->options.n_ctx, &s->batch, error);
+    if (status == FIRN_OK)
+        *out = s;
+    else
+        firn_scheduler_release(s);
+    return status;
+}
+
+void firn_scheduler_release(firn_scheduler *scheduler)
+{
+    firn_scheduler *const s = scheduler;
+    if (s == NULL)
+        return;
+    eng_scheduler_empty_inbox(s);
+    while (s->n_running > 0) {
+        eng_request *const last = s->running[s->n_running - 1];
+        eng_scheduler_stop(s, last);
+        eng_request_free(last);
+    }
+    for (eng_request *next; s->waiting != NULL; s->waiting = next) {
+        next = s->waiting->next;
+        eng_request_free(s->waiting);
+    }
+    free(s->running);
+    free(s->of_entry);
+    free(s->entries);
+    eng_prefix_tree_destroy(s->tree);
+    firn_batch_release(s->batch);
+    eng_pages_destroy(s->pages);
+    firn_model_release(s->model);
+    free(s);
+}
+
+firn_scheduler_figures firn_scheduler_measure(const firn_scheduler *scheduler)
+{
+    firn_scheduler_figures figures = scheduler->figures;
+    figures.n_running = (uint32_t)scheduler->n_running;
+    figures.bytes_in_use = eng_pages_in_use(scheduler->pages);
+    return figures;
+}
+
+/* ---- what goes into a step ---- */
+
+static void drop_cancelled(firn_scheduler *s)
+{
+    firn_error error;
+    base_fail(&error, FIRN_ERROR_CANCELLED, FIRN_NO_OFFSET, "cancelled by the caller");
+    for (size_t i = s->n_running; i-- > 0;) {
+        eng_request *const request = s->running[i];
+        if (request->cancelled) {
+            eng_scheduler_stop(s, request);
+            eng_scheduler_end(s, request, FIRN_ERROR_CANCELLED, &error);
+        }
+    }
+    for (eng_request **link = &s->waiting; *link != NULL;) {
+        eng_request *const request = *link;
+        if (!request->cancelled) {
+            link = &request->next;
+            continue;
+        }
+        *link = request->next;
+        s->figures.n_waiting--;
+        eng_scheduler_end(s, request, FIRN_ERROR_CANCELLED, &error);
+    }
+}
+
+/* Gives rows to those who decode, in turns where there are too many. Returns how many are left. */
+static uint32_t plan_decoding(firn_scheduler *s, uint32_t room)
+{
+    const size_t n = s->n_running, first = s->turn % n;
+    size_t i = 0;
+    for (; i < n && room > 0; i++) {
+        eng_request *const request = s->running[(first + i) % n];
+        if (eng_request_lacks(request) == 1) {
+            request->n_rows = 1;
+            room--;
+        }
+    }
+    s->turn = i < n ? first + i : first;
+    return room;
+}
+
+/* Gives rows to prompts: each an equal share first, and what is left in order. */
+static void plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompts)
+{
+    const uint32_t share = room / n_prompts > LEAST_SHARE ? room / n_prompts : LEAST_SHARE;
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < s->n_running && room > 0; i++) {
+            eng_request *const request = s->running[i];
+            if (eng_request_lacks(request) == 1)
+                continue;
+            const size_t left = eng_request_lacks(request) - request->n_rows;
+            const uint32_t most = round == 0 && share < room ? share : room;
+            const uint32_t n = left < most ? (uint32_t)left : most;
+            request->n_rows += n;
+            room -= n;
+        }
+}
+
+static void plan_rows(firn_scheduler *s)
+{
+    const uint32_t n_batch = s->options.n_batch;
+    uint32_t n_prompts = 0;
+    for (size_t i = 0; i < s->n_running; i++) {
+        s->running[i]->n_rows = 0;
+        s->running[i]->took = false;
+        n_prompts += eng_request_lacks(s->running[i]) > 1;
+    }
+    const uint32_t for_prompts = n_prompts == 0 ? 0 : n_batch > 4 ? n_batch / 4 : 1; /* at least */
+    const uint32_t left = plan_decoding(s, n_batch - for_prompts);
+    if (n_prompts > 0)
+        plan_prompts(s, left + for_prompts, n_prompts);
+}
+
+/* Makes sure that a request's rows have pages, if need be at the cost of those whose turn comes last. */
+static void find_pages(firn_scheduler *s, eng_request *request)
+{
+    while (request->n_rows > 0 && !eng_session_extend(request->session, request->n_rows)) {
+        eng_session_cut(request->session, request->session->cached);
+        if (eng_prefix_evict(s->tree)) {
+            s->figures.n_evicted++;
+            continue;
+        }
+        eng_request *const last = s->running[s->n_running - 1];
+        if (s->n_running == 1) { /* it has all the memory */
+            request->n_rows /= 2;
+            continue;
+        }
+        eng_scheduler_stop(s, last);
+        eng_scheduler_wait(s, last);
+        s->figures.n_preempted++;
+        if (last == request)
+            return;
+    }
+}
+
+static void end_without_memory(firn_scheduler *s, eng_request *request)
+{
+    firn_error error;
+    base_fail(&error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+              "%llu bytes for keys and values are too few for token %zu; allow more memory",
+              (unsigned long long)s->options.memory, request->session->cached + 1);
+    eng_scheduler_stop(s, request);
+    eng_scheduler_end(s, request, FIRN_ERROR_MEMORY, &error);
+}
+
+/* Makes the entries of a step, with pages for all. */
+static void make_entries(firn_scheduler *s)
+{
+    s->n_entries = 0;
+    for (size_t i = 0; i < s->n_running; i++)
+        find_pages(s, s->running[i]);
+    if (s->n_running == 1 && s->running[0]->n_rows == 0)
+        end_without_memory(s, s->running[0]);
+    for (size_t i = 0; i < s->n_running; i++) {
+        eng_request *const request = s->running[i];
+        if (request->n_rows == 0)
+            continue;
+        firn_session *const session = request->session;
+        const bool whole = request->n_rows == eng_request_lacks(request);
+        s->of_entry[s->n_entries] = request;
+        s->entries[s->n_entries++] = (firn_batch_entry){session, request->ids + session->cached, request->n_rows,
+                                                        whole ? FIRN_LOGITS_LAST : FIRN_LOGITS_NONE};
+        s->figures.n_tokens += request->n_rows;
+    }
+}
+
+/* ---- picking tokens ---- */
+
+typedef struct picking {
+    firn_scheduler *scheduler;
+    const eng_row *rows;
+    uint32_t n_rows;
+} picking;
+
+static void take_rows(void *argument, uint32_t thread)
+{
+    const picking *const p = argument;
+    base_range range;
+    (void)thread;
+    while (base_pool_claim(p->scheduler->model->context->pool, p->n_rows, &range))
+        for (uint32_t i = range.begin; i < range.end; i++) {
+            eng_request *const request = p->scheduler->of_entry[p->rows[i].entry];
+            request->status = firn_generation_take(request->generation, p->rows[i].logits, &request->error);
+            request->took = true;
+        }
+}
+
+/* Picks a token for each row, on all threads. */
+static bool take_logits(void *argument, const eng_row *rows, uint32_t n_rows)
+{
+    firn_scheduler *const s = argument;
+    const double start = seconds();
+    picking p = {s, rows, n_rows};
+    base_pool_run(s->model->context->pool, take_rows, &p);
+    s->figures.sampling_seconds += seconds() - start;
+    s->figures.n_generated += n_rows;
+    return true;
+}
+
+/* ---- after a step ---- */
+
+/* Sets the timeline that the generation wants next. */
+static void move_on(eng_request *request)
+{
+    const firn_generation_step step = firn_generation_next(request->generation);
+    firn_session_rewind(request->session, step.n_keep);
+    eng_prefix_go_back(&request->place, step.n_keep);
+    request->session->length = request->session->cached; /* fewer, where a window had been let go */
+    request->ids[step.n_keep] = step.id;
+    request->n_ids = step.n_keep + 1;
+}
+
+static void conclude(firn_scheduler *s, eng_request *request)
+{
+    if (!request->prompt_kept) {
+        request->prompt_kept = request->session->cached >= request->n_prompt;
+        eng_prefix_keep(s->tree, request->session, request->prompt_kept, &request->place);
+    }
+    if (!request->took)
+        return;
+    const bool ended = request->status != FIRN_OK || firn_generation_end(request->generation) != FIRN_END_NOT_YET;
+    if (!ended)
+        move_on(request);
+    if (request->status == FIRN_OK && request->given.progress != NULL &&
+        !request->given.progress(request->given.argument, request->generation))
+        request->cancelled = true;
+    if (!ended)
+        return;
+    eng_scheduler_stop(s, request);
+    eng_scheduler_end(s, request, request->status, &request->error);
+}
+
+/* The step failed: so do all that were in it. */
+static void fail_all(firn_scheduler *s, firn_status status, const firn_error *error)
+{
+    for (size_t i = 0; i < s->n_entries; i++) {
+        eng_scheduler_stop(s, s->of_entry[i]);
+        eng_scheduler_end(s, s->of_entry[i], status, error);
+    }
+}
+
+static firn_status run_entries(firn_scheduler *s, firn_error *error)
+{
+    firn_error fault = {0};
+    const double start = seconds(), sampling = s->figures.sampling_seconds;
+    const firn_status status = eng_batch_append(s->batch, s->entries, s->n_entries, take_logits, s, &fault);
+    s->figures.model_seconds += seconds() - start - (s->figures.sampling_seconds - sampling);
+    s->figures.n_steps++;
+    if (status != FIRN_OK) {
+        fail_all(s, status, &fault);
+        if (error != NULL)
+            *error = fault;
+        return status;
+    }
+    for (size_t i = 0; i < s->n_entries; i++)
+        conclude(s, s->of_entry[i]);
+    return FIRN_OK;
+}
+
+firn_status firn_scheduler_step(firn_scheduler *scheduler, bool *more, firn_error *error)
+{
+    firn_scheduler *const s = scheduler;
+    const double start = seconds();
+    firn_status status = FIRN_OK;
+    eng_scheduler_empty_inbox(s);
+    drop_cancelled(s);
+    eng_scheduler_admit(s);
+    if (s->n_running > 0) {
+        plan_rows(s);
+        make_entries(s);
+        if (s->n_entries > 0)
+            status = run_entries(s, error);
+    }
+    s->figures.all_seconds += seconds() - start;
+    *more = s->n_running > 0 || s->waiting != NULL || !eng_scheduler_inbox_is_empty(s);
+    return status;
+}
+
+firn_status firn_scheduler_run(firn_scheduler *scheduler, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    for (bool more = true; more && status == FIRN_OK;)
+        status = firn_scheduler_step(scheduler, &more, error);
+    return status;
+}
