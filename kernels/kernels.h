@@ -91,6 +91,41 @@ static inline size_t kern_attention_scratch(uint32_t head_dim)
 
 typedef enum kern_activation { KERN_SILU, KERN_GELU_TANH } kern_activation;
 
+/* Logits of a vocabulary. Those that are NaN or above `highest` don't count. */
+typedef struct kern_candidates {
+    const float *logits; /* [n] */
+    uint32_t n;
+    float highest, factor; /* a token's exponent is (logit - highest) * factor; factor is finite and not negative */
+} kern_candidates;
+
+/* Over all candidates, in pieces of KERN_PIECE that are added in double. */
+typedef struct kern_weights {
+    double sum;     /* of e^exponent */
+    double moment;  /* of exponent * e^exponent */
+    uint32_t count; /* of candidates, those at -infinity apart */
+} kern_weights;
+
+/*
+ * Uniform noise of a token: Philox4x32-10 under `key`, of the counter (block, counter[0], counter[1], counter[2]). The
+ * tokens of a piece of 64 share 16 blocks, so that vectors need no shuffle: token 64 p + 16 w + b has word w of
+ * block 16 p + b.
+ */
+typedef struct kern_noise {
+    uint32_t key[2], counter[3];
+} kern_noise;
+
+/*
+ * `contenders` writes the ids of those candidates, in ascending order, whose exponent + ln 2 * (a bound of -log2 of the
+ * noise) reaches `least`, and returns how many: all that reach it by their true noise are among them, if the exponent
+ * is above -100. It looks at the tokens [first, first + count); first is a multiple of KERN_PIECE.
+ */
+enum { KERN_PIECE = 256, KERN_NOISE_TOKENS = 64 };
+
+#define KERN_PHILOX_0     0xD2511F53u
+#define KERN_PHILOX_1     0xCD9E8D57u
+#define KERN_PHILOX_KEY_0 0x9E3779B9u
+#define KERN_PHILOX_KEY_1 0xBB67AE85u
+
 typedef struct kern_table {
     kern_level level;
 
@@ -151,6 +186,14 @@ typedef struct kern_table {
 
     /* Whether no value is NaN or infinite. */
     bool (*all_finite)(const float *x, uint32_t n);
+
+    /* Sums over candidates, and noise: see kern_candidates. */
+    void (*sum_weights)(const kern_candidates *candidates, kern_weights *out);
+    uint32_t (*contenders)(const kern_candidates *candidates, const kern_noise *noise, uint32_t first, uint32_t count,
+                           float least, int32_t *ids);
+
+    /* Writes the numbers, ascending, of logits that are not below `floor`, and returns how many. */
+    uint32_t (*reaching)(const float *logits, uint32_t n, float floor, int32_t *numbers);
 } kern_table;
 
 /* The kernels for `level` or, where it has none of its own, the next lower one. `level` must be available here. */

@@ -177,6 +177,56 @@ static inline float lanes_largest_bits(lanes a)
     return kern_float_from_bits(vmaxvq_u32(vreinterpretq_u32_f32(four)));
 }
 
+static inline lanes lanes_where_at_most(lanes a, lanes x, lanes limit)
+{
+    LANES_EACH(vreinterpretq_f32_u32(vandq_u32(vcleq_f32(x.at[i], limit.at[i]), vreinterpretq_u32_f32(a.at[i]))));
+}
+
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    const uint32x4_t bit = {1, 2, 4, 8};
+    uint32_t bits = 0;
+    for (int i = 0; i < 4; i++)
+        bits |= vaddvq_u32(vandq_u32(vcgeq_f32(a.at[i], b.at[i]), bit)) << 4 * i;
+    return bits;
+}
+
+static inline lanes lanes_bits(lanes a)
+{
+    LANES_EACH(vcvtq_f32_s32(vreinterpretq_s32_f32(a.at[i])));
+}
+
+/* the upper halves of four products */
+static inline uint32x4_t upper_products(uint32x4_t a, uint32x2_t factor)
+{
+    const uint64x2_t low = vmull_u32(vget_low_u32(a), factor), high = vmull_u32(vget_high_u32(a), factor);
+    return vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high));
+}
+
+static inline void lanes_philox(uint32_t first, const uint32_t counter[3], const uint32_t key[2], lanes words[4])
+{
+    const uint32x4_t steps = {0, 1, 2, 3};
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32x4_t word[4] = {vaddq_u32(vdupq_n_u32(first + 4 * i), steps), vdupq_n_u32(counter[0]),
+                              vdupq_n_u32(counter[1]), vdupq_n_u32(counter[2])};
+        uint32x4_t key0 = vdupq_n_u32(key[0]), key1 = vdupq_n_u32(key[1]);
+        for (int round = 0; round < 10; round++) {
+            const uint32x4_t upper0 = upper_products(word[0], vdup_n_u32(KERN_PHILOX_0));
+            const uint32x4_t upper1 = upper_products(word[2], vdup_n_u32(KERN_PHILOX_1));
+            const uint32x4_t lower0 = vmulq_n_u32(word[0], KERN_PHILOX_0);
+            const uint32x4_t lower1 = vmulq_n_u32(word[2], KERN_PHILOX_1);
+            word[0] = veorq_u32(veorq_u32(upper1, word[1]), key0);
+            word[1] = lower1;
+            word[2] = veorq_u32(veorq_u32(upper0, word[3]), key1);
+            word[3] = lower0;
+            key0 = vaddq_u32(key0, vdupq_n_u32(KERN_PHILOX_KEY_0));
+            key1 = vaddq_u32(key1, vdupq_n_u32(KERN_PHILOX_KEY_1));
+        }
+        for (int j = 0; j < 4; j++)
+            words[j].at[i] = vcvtq_f32_u32(vshrq_n_u32(word[j], 8));
+    }
+}
+
 #undef LANES_EACH
 
 #endif

@@ -170,6 +170,50 @@ static inline float lanes_largest_bits(lanes a)
     return a.at[0];
 }
 
+/* a where x is at most `limit`, else 0, also where x is NaN */
+static inline lanes lanes_where_at_most(lanes a, lanes x, lanes limit)
+{
+    LANES_EACH(x.at[i] <= limit.at[i] ? a.at[i] : 0.0f);
+}
+
+/* a bit for each lane, the lowest for the first: whether a reaches b; not where either is NaN */
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    uint32_t bits = 0;
+    for (int i = 0; i < KERN_LANES; i++)
+        bits |= (uint32_t)(a.at[i] >= b.at[i]) << i;
+    return bits;
+}
+
+/* the bits of a, of values without sign, as an integer that is rounded to a float */
+static inline lanes lanes_bits(lanes a)
+{
+    LANES_EACH((float)(int32_t)kern_bits_from_float(a.at[i]));
+}
+
+/*
+ * Philox4x32-10 for the counters (first + lane, counter[0], counter[1], counter[2]): the upper 24 bits of each of its
+ * four words, as integers.
+ */
+static inline void lanes_philox(uint32_t first, const uint32_t counter[3], const uint32_t key[2], lanes words[4])
+{
+    for (int i = 0; i < KERN_LANES; i++) {
+        uint32_t word[4] = {first + (uint32_t)i, counter[0], counter[1], counter[2]};
+        uint32_t key0 = key[0], key1 = key[1];
+        for (int round = 0; round < 10; round++) {
+            const uint64_t product0 = (uint64_t)KERN_PHILOX_0 * word[0], product1 = (uint64_t)KERN_PHILOX_1 * word[2];
+            word[0] = (uint32_t)(product1 >> 32) ^ word[1] ^ key0;
+            word[1] = (uint32_t)product1;
+            word[2] = (uint32_t)(product0 >> 32) ^ word[3] ^ key1;
+            word[3] = (uint32_t)product0;
+            key0 += KERN_PHILOX_KEY_0;
+            key1 += KERN_PHILOX_KEY_1;
+        }
+        for (int j = 0; j < 4; j++)
+            words[j].at[i] = (float)(word[j] >> 8);
+    }
+}
+
 #undef LANES_EACH
 
 #endif

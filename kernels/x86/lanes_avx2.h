@@ -187,4 +187,66 @@ static inline float lanes_largest_bits(lanes a)
     return kern_float_from_bits((uint32_t)_mm_cvtsi128_si32(one));
 }
 
+static inline __m256 where_at_most_half(__m256 a, __m256 x, __m256 limit)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(x, limit, _CMP_LE_OQ), a);
+}
+
+static inline lanes lanes_where_at_most(lanes a, lanes x, lanes limit)
+{
+    return (lanes){where_at_most_half(a.low, x.low, limit.low), where_at_most_half(a.high, x.high, limit.high)};
+}
+
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_GE_OQ)) |
+           (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_GE_OQ)) << 8;
+}
+
+static inline lanes lanes_bits(lanes a)
+{
+    return (lanes){_mm256_cvtepi32_ps(_mm256_castps_si256(a.low)), _mm256_cvtepi32_ps(_mm256_castps_si256(a.high))};
+}
+
+/* One round for four counters. A word is the lower half of 64 bits; the upper half is whatever it may be. */
+static inline void philox_round(__m256i word[4], __m256i key0, __m256i key1)
+{
+    const __m256i product0 = _mm256_mul_epu32(word[0], _mm256_set1_epi64x(KERN_PHILOX_0));
+    const __m256i product1 = _mm256_mul_epu32(word[2], _mm256_set1_epi64x(KERN_PHILOX_1));
+    word[0] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product1, 32), word[1]), key0);
+    word[1] = product1;
+    word[2] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product0, 32), word[3]), key1);
+    word[3] = product0;
+}
+
+/* Of eight counters from `first` on. */
+static inline void philox_half(uint32_t first, const uint32_t counter[3], const uint32_t key[2], __m256 words[4])
+{
+    const __m256i rest[3] = {_mm256_set1_epi64x(counter[0]), _mm256_set1_epi64x(counter[1]),
+                             _mm256_set1_epi64x(counter[2])};
+    const __m256i steps = _mm256_setr_epi64x(0, 2, 4, 6);
+    __m256i even[4] = {_mm256_add_epi64(_mm256_set1_epi64x(first), steps), rest[0], rest[1], rest[2]};
+    __m256i odd[4] = {_mm256_add_epi64(even[0], _mm256_set1_epi64x(1)), rest[0], rest[1], rest[2]};
+    uint32_t key0 = key[0], key1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        philox_round(even, _mm256_set1_epi64x(key0), _mm256_set1_epi64x(key1));
+        philox_round(odd, _mm256_set1_epi64x(key0), _mm256_set1_epi64x(key1));
+        key0 += KERN_PHILOX_KEY_0;
+        key1 += KERN_PHILOX_KEY_1;
+    }
+    for (int j = 0; j < 4; j++) {
+        const __m256i both = _mm256_blend_epi32(even[j], _mm256_slli_epi64(odd[j], 32), 0xaa);
+        words[j] = _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 8));
+    }
+}
+
+static inline void lanes_philox(uint32_t first, const uint32_t counter[3], const uint32_t key[2], lanes words[4])
+{
+    __m256 low[4], high[4];
+    philox_half(first, counter, key, low);
+    philox_half(first + 8, counter, key, high);
+    for (int j = 0; j < 4; j++)
+        words[j] = (lanes){low[j], high[j]};
+}
+
 #endif

@@ -157,4 +157,50 @@ static inline float lanes_largest_bits(lanes a)
     return kern_float_from_bits((uint32_t)_mm_cvtsi128_si32(one));
 }
 
+static inline lanes lanes_where_at_most(lanes a, lanes x, lanes limit)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_LE_OQ), a);
+}
+
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
+
+static inline lanes lanes_bits(lanes a)
+{
+    return _mm512_cvtepi32_ps(_mm512_castps_si512(a));
+}
+
+/* One round for eight counters. A word is the lower half of 64 bits; the upper half is whatever it may be. */
+static inline void philox_round(__m512i word[4], __m512i key0, __m512i key1)
+{
+    const __m512i product0 = _mm512_mul_epu32(word[0], _mm512_set1_epi64(KERN_PHILOX_0));
+    const __m512i product1 = _mm512_mul_epu32(word[2], _mm512_set1_epi64(KERN_PHILOX_1));
+    word[0] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(product1, 32), word[1], key0, 0x96); /* a ^ b ^ c */
+    word[1] = product1;
+    word[2] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(product0, 32), word[3], key1, 0x96);
+    word[3] = product0;
+}
+
+static inline void lanes_philox(uint32_t first, const uint32_t counter[3], const uint32_t key[2], lanes words[4])
+{
+    const __m512i steps = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const __m512i rest[3] = {_mm512_set1_epi64(counter[0]), _mm512_set1_epi64(counter[1]),
+                             _mm512_set1_epi64(counter[2])};
+    __m512i even[4] = {_mm512_add_epi64(_mm512_set1_epi64(first), steps), rest[0], rest[1], rest[2]};
+    __m512i odd[4] = {_mm512_add_epi64(even[0], _mm512_set1_epi64(1)), rest[0], rest[1], rest[2]};
+    uint32_t key0 = key[0], key1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        philox_round(even, _mm512_set1_epi64(key0), _mm512_set1_epi64(key1));
+        philox_round(odd, _mm512_set1_epi64(key0), _mm512_set1_epi64(key1));
+        key0 += KERN_PHILOX_KEY_0;
+        key1 += KERN_PHILOX_KEY_1;
+    }
+    for (int j = 0; j < 4; j++) {
+        const __m512i both = _mm512_mask_blend_epi32(0xaaaa, even[j], _mm512_slli_epi64(odd[j], 32));
+        words[j] = _mm512_cvtepi32_ps(_mm512_srli_epi32(both, 8));
+    }
+}
+
 #endif

@@ -14,7 +14,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TESTS = ["tests/kernels/test_matmul.c", "tests/kernels/test_vector.c", "tests/kernels/test_attention.c",
-         "tests/support/kernels.c", "tests/emulated/main.c"]
+         "tests/kernels/test_candidates.c", "tests/support/kernels.c", "tests/emulated/main.c"]
 FLAGS = ["-std=c11", "-D_DEFAULT_SOURCE", "-D_POSIX_C_SOURCE=200809L", "-DFIRN_EMULATED", f'-DFIRN_SOURCE_DIR="{ROOT}"',
          "-I.", "-Itests/emulated", "-O1", "-ffp-contract=off", "-fno-math-errno"]
 ARM = {"dotprod": "-march=armv8.2-a+dotprod", "i8mm": "-march=armv8.2-a+dotprod+i8mm"}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What sampling does to a whole vocabulary, written once over sixteen lanes: included behind vector_body.h, whose rules
+ * hold here too.
+ */
+#ifndef FIRN_KERNELS_CANDIDATES_BODY_H
+#define FIRN_KERNELS_CANDIDATES_BODY_H
+
+#include <float.h>
+
+/* The first n (1 to 16) logits, the others such as don't count. */
+ALWAYS_INLINE lanes load_logits(const float *from, uint32_t n)
+{
+    return n >= KERN_LANES ? lanes_load(from) : lanes_select_range(load_part(from, n), lanes_splat(NAN), 0, (int)n);
+}
+
+static void sum_weights(const kern_candidates *c, kern_weights *out)
+{
+    const lanes highest = lanes_splat(c->highest), factor = lanes_splat(c->factor), zero = lanes_splat(0.0f);
+    const lanes one = lanes_splat(1.0f);
+    *out = (kern_weights){0, 0, 0};
+    for (uint32_t piece = 0; piece < c->n; piece += KERN_PIECE) {
+        const uint32_t end = c->n - piece < KERN_PIECE ? c->n : piece + KERN_PIECE;
+        lanes sum = zero, moment = zero, count = zero;
+        for (uint32_t i = piece; i < end; i += KERN_LANES) {
+            const lanes below = lanes_subtract(load_logits(c->logits + i, end - i), highest);
+            const lanes bounded = lanes_maximum(lanes_multiply(below, factor), lanes_splat(KERN_EXP_LOWEST));
+            const lanes exponent = lanes_minimum(bounded, zero);
+            const lanes weight = lanes_where_at_most(lanes_exp(exponent), below, zero);
+            sum = lanes_add(sum, weight);
+            moment = lanes_fma(weight, exponent, moment);
+            const lanes usable = lanes_where_at_most(one, lanes_subtract(zero, below), lanes_splat(FLT_MAX));
+            count = lanes_add(count, lanes_where_at_most(usable, below, zero));
+        }
+        out->sum += (double)lanes_sum(sum);
+        out->moment += (double)lanes_sum(moment);
+        out->count += (uint32_t)lanes_sum(count); /* exact: at most KERN_PIECE */
+    }
+}
+
+/*
+ * The noise as a number v from 0 to 1 gives -log2 v as Gumbel noise, nearly, and never less than the true one: see
+ * eng_gumbel_at_most. Of v = m 2^e, 1 <= m < 2, it is at most -(e + m - 1), which the bits of a float spell.
+ */
+static uint32_t contenders(const kern_candidates *c, const kern_noise *noise, uint32_t first, uint32_t count,
+                           float least, int32_t *ids)
+{
+    const lanes highest = lanes_splat(c->highest), factor = lanes_splat(c->factor);
+    const lanes slope = lanes_splat(-0x1.62e430p-24f);                    /* ln 2 / 2^23 */
+    const lanes zero_bits = lanes_splat(151.0f * 0x1.62e430p-1f + 0.01f); /* 24 bits of fraction, and for rounding */
+    uint32_t n_found = 0;
+    for (uint32_t group = first; group < first + count; group += KERN_NOISE_TOKENS) {
+        lanes words[4];
+        lanes_philox(group / 4, noise->counter, noise->key, words);
+        for (uint32_t w = 0; w < 4 && group + w * KERN_LANES < first + count; w++) {
+            const uint32_t start = group + w * KERN_LANES;
+            const lanes logits = load_logits(c->logits + start, first + count - start);
+            const lanes exponent = lanes_multiply(lanes_subtract(logits, highest), factor);
+            const lanes bound = lanes_fma(lanes_bits(words[w]), slope, zero_bits);
+            uint32_t found = lanes_reach(lanes_add(exponent, bound), lanes_splat(least));
+            for (; found != 0; found &= found - 1)
+                ids[n_found++] = (int32_t)(start + (uint32_t)__builtin_ctz(found));
+        }
+    }
+    return n_found;
+}
+
+static uint32_t reaching(const float *logits, uint32_t n, float floor, int32_t *ids)
+{
+    uint32_t n_found = 0;
+    for (uint32_t i = 0; i < n; i += KERN_LANES) {
+        uint32_t found = lanes_reach(load_logits(logits + i, n - i), lanes_splat(floor));
+        for (; found != 0; found &= found - 1)
+            ids[n_found++] = (int32_t)(i + (uint32_t)__builtin_ctz(found));
+    }
+    return n_found;
+}
+
+static void fill_candidates(kern_table *table)
+{
+    table->sum_weights = sum_weights;
+    table->contenders = contenders;
+    table->reaching = reaching;
+}
+
+#endif
