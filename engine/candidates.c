@@ -6,11 +6,11 @@
 
 #include <stdlib.h>
 
-enum { BLOCK = 256 };
+enum { BLOCK = KERN_PIECE };
 
-bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab)
+bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab, const kern_table *kernels)
 {
-    *c = (eng_candidates){.n_vocab = n_vocab, .n_blocks = (n_vocab - 1) / BLOCK + 1};
+    *c = (eng_candidates){.kernels = kernels, .n_vocab = n_vocab, .n_blocks = (n_vocab - 1) / BLOCK + 1};
     c->blocks = calloc(c->n_blocks, sizeof *c->blocks);
     c->memory = calloc(n_vocab, sizeof *c->memory);
     c->keys = calloc(n_vocab, sizeof *c->keys); /* pages that no stage touches are never made */
@@ -116,10 +116,13 @@ void eng_candidates_gather(eng_candidates *c, float floor)
         if (c->blocks[b].logit < floor)
             continue;
         const uint32_t start = (uint32_t)c->blocks[b].id * BLOCK, rest = c->n_vocab - start;
-        const uint32_t end = start + (rest < BLOCK ? rest : BLOCK);
-        for (uint32_t i = start; i < end; i++)
-            if (c->logits[i] >= floor && c->logits[i] <= FLT_MAX)
-                c->memory[count++] = (eng_candidate){c->logits[i], (int32_t)i};
+        int32_t numbers[BLOCK];
+        const uint32_t n = c->kernels->reaching(c->logits + start, rest < BLOCK ? rest : BLOCK, floor, numbers);
+        for (uint32_t i = 0; i < n; i++) {
+            const float logit = c->logits[start + (uint32_t)numbers[i]];
+            c->memory[count] = (eng_candidate){logit, (int32_t)start + numbers[i]};
+            count += logit <= FLT_MAX;
+        }
     }
     set_list(c, c->memory, count, false);
 }
@@ -148,15 +151,81 @@ void eng_candidates_cut(eng_candidates *c, double floor)
     c->count = kept;
 }
 
+/* ---- ranking ---- */
+
+/*
+ * Leaves of a list, in any order, at least the k best and not many more, so that a heap needn't take what it will not
+ * give: k are those above some bound, and bounds are tried in one pass by counting.
+ */
+static void narrow(eng_candidates *c, size_t k)
+{
+    enum { BINS = 2048 };
+    uint32_t counts[BINS] = {0};
+    float lowest = c->first[0].logit, highest = lowest;
+    for (size_t i = 1; i < c->count; i++) {
+        lowest = c->first[i].logit < lowest ? c->first[i].logit : lowest;
+        highest = c->first[i].logit > highest ? c->first[i].logit : highest;
+    }
+    const float scale = (BINS - 1) / (highest - lowest);
+    if (!(scale > 0) || scale > FLT_MAX)
+        return;
+    for (size_t i = 0; i < c->count; i++)
+        counts[(size_t)((c->first[i].logit - lowest) * scale)]++;
+    size_t bin = BINS, above = 0, kept = 0;
+    while (bin > 0 && above < k)
+        above += counts[--bin];
+    for (size_t i = 0; i < c->count; i++) {
+        c->first[kept] = c->first[i];
+        kept += (size_t)((c->first[i].logit - lowest) * scale) >= bin;
+    }
+    c->count = kept;
+}
+
+/* An integer that is larger for a larger float. */
+static uint32_t rank_key(float x)
+{
+    const uint32_t bits = kern_bits_from_float(x == 0 ? 0.0f : x);
+    return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+}
+
+/* Ranks all of a list that lies in `memory`, of ascending ids, by their logits' digits. */
+static void rank_all(eng_candidates *c)
+{
+    enum { PASSES = 3, BITS = 11, BINS = 1 << BITS };
+    uint32_t starts[PASSES][BINS] = {{0}};
+    eng_candidate *from = c->keys, *to = c->memory;
+    for (size_t i = 0; i < c->count; i++) { /* of equal ones the lowest id is the last */
+        from[c->count - 1 - i] = c->first[i];
+        for (int pass = 0; pass < PASSES; pass++)
+            starts[pass][rank_key(c->first[i].logit) >> pass * BITS & (BINS - 1)]++;
+    }
+    for (int pass = 0; pass < PASSES; pass++) {
+        uint32_t sum = 0;
+        for (size_t bin = 0; bin < BINS; bin++) {
+            const uint32_t count = starts[pass][bin];
+            starts[pass][bin] = sum;
+            sum += count;
+        }
+        for (size_t i = 0; i < c->count; i++)
+            to[starts[pass][rank_key(from[i].logit) >> pass * BITS & (BINS - 1)]++] = from[i];
+        eng_candidate *const last = from;
+        from = to;
+        to = last;
+    }
+    set_list(c, from, c->count, true);
+}
+
 /* The k best. Blocks with a maximum below the k-th largest of the maxima have none of them. */
 void eng_candidates_keep_best(eng_candidates *c, size_t k)
 {
+    enum { WORTH_NARROWING = 8 };
+    const bool dense = c->logits != NULL;
     if (c->ranked) {
         const size_t kept = k < c->count ? k : c->count;
         set_list(c, c->first + c->count - kept, kept, true);
         return;
     }
-    if (c->logits != NULL) {
+    if (dense) {
         float floor = -FLT_MAX;
         if (k <= c->n_blocks) {
             eng_heap_build(c->blocks, c->n_blocks);
@@ -166,6 +235,13 @@ void eng_candidates_keep_best(eng_candidates *c, size_t k)
         eng_candidates_gather(c, floor);
     }
     k = k < c->count ? k : c->count;
+    if (dense && k > c->n_vocab / WORTH_NARROWING) {
+        rank_all(c);
+        set_list(c, c->first + c->count - k, k, true);
+        return;
+    }
+    if (c->count > WORTH_NARROWING * KERN_PIECE && c->count / 2 > k)
+        narrow(c, k);
     eng_heap_build(c->first, c->count);
     for (size_t i = 0; i < k; i++)
         eng_heap_pop(c->first, c->count - i);
@@ -179,32 +255,53 @@ double eng_candidates_weight(const eng_candidates *c, float logit)
     return (double)kern_exp((float)(((double)logit - (double)c->highest) / c->divisor));
 }
 
+kern_candidates eng_candidates_for_kernels(const eng_candidates *c)
+{
+    const double factor = 1 / c->divisor;
+    return (kern_candidates){c->logits, c->n_vocab, c->highest, factor < (double)FLT_MAX ? (float)factor : FLT_MAX};
+}
+
+int32_t eng_candidates_likeliest(const eng_candidates *c)
+{
+    uint32_t b = 0;
+    while (c->blocks[b].logit != c->highest)
+        b++;
+    uint32_t id = (uint32_t)c->blocks[b].id * BLOCK;
+    while (c->logits[id] != c->highest)
+        id++;
+    return (int32_t)id;
+}
+
+/* Sums over all candidates, of a list in its order from the end. */
+static kern_weights sum_weights(const eng_candidates *c)
+{
+    kern_weights w = {0, 0, (uint32_t)c->count};
+    if (c->logits != NULL) {
+        const kern_candidates all = eng_candidates_for_kernels(c);
+        c->kernels->sum_weights(&all, &w);
+    }
+    for (size_t i = c->count; i-- > 0;) {
+        const double weight = eng_candidates_weight(c, c->first[i].logit);
+        w.sum += weight;
+        w.moment += weight * (((double)c->first[i].logit - (double)c->highest) / c->divisor);
+    }
+    return w;
+}
+
 double eng_candidates_total(const eng_candidates *c)
 {
-    double total = 0;
-    if (c->logits != NULL && c->divisor == 1)
-        return eng_sum_exp(c->logits, c->n_vocab, c->highest);
-    for (uint32_t i = 0; c->logits != NULL && i < c->n_vocab; i++)
-        if (eng_usable_logit(c->logits[i]) >= -FLT_MAX)
-            total += eng_candidates_weight(c, c->logits[i]);
-    for (size_t i = c->count; i-- > 0;)
-        total += eng_candidates_weight(c, c->first[i].logit);
-    return total;
+    return sum_weights(c).sum;
+}
+
+size_t eng_candidates_count(const eng_candidates *c)
+{
+    return sum_weights(c).count;
 }
 
 double eng_candidates_entropy(const eng_candidates *c)
 {
-    double total = 0, moment = 0; /* of weight * log(weight) */
-    const size_t n = c->logits != NULL ? c->n_vocab : c->count;
-    for (size_t i = 0; i < n; i++) {
-        const float logit = c->logits != NULL ? eng_usable_logit(c->logits[i]) : c->first[i].logit;
-        if (!(logit >= -FLT_MAX))
-            continue;
-        const double weight = eng_candidates_weight(c, logit);
-        total += weight;
-        moment += weight * (((double)logit - (double)c->highest) / c->divisor);
-    }
-    return kern_log_double(total) - moment / total;
+    const kern_weights w = sum_weights(c);
+    return kern_log_double(w.sum) - w.moment / w.sum;
 }
 
 /*

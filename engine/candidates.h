@@ -10,9 +10,7 @@
 #ifndef FIRN_ENGINE_CANDIDATES_H
 #define FIRN_ENGINE_CANDIDATES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "kernels/kernels.h"
 
 typedef struct eng_candidate {
     float logit;
@@ -20,6 +18,7 @@ typedef struct eng_candidate {
 } eng_candidate;
 
 typedef struct eng_candidates {
+    const kern_table *kernels;
     uint32_t n_vocab, n_blocks;
     const float *logits;   /* [n_vocab] while dense; NULL when there is a list */
     float *own;            /* [n_vocab] a copy that may be edited */
@@ -34,7 +33,7 @@ typedef struct eng_candidates {
 } eng_candidates;
 
 /* Memory for a vocabulary; false if there is none. */
-bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab);
+bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab, const kern_table *kernels); /* which outlive it */
 void eng_candidates_free(eng_candidates *c);
 
 /* All tokens with a finite logit. */
@@ -58,6 +57,12 @@ void eng_candidates_keep_nucleus(eng_candidates *c, double p);
 /* exp((logit - highest) / divisor): proportional to the probability, 1 for the best. */
 double eng_candidates_weight(const eng_candidates *c, float logit);
 double eng_candidates_total(const eng_candidates *c); /* the sum of the weights */
+
+size_t eng_candidates_count(const eng_candidates *c);
+
+/* Of dense ones that were surveyed: all as kernels take them, and the best. */
+kern_candidates eng_candidates_for_kernels(const eng_candidates *c);
+int32_t eng_candidates_likeliest(const eng_candidates *c);
 
 /* Minus the sum of p log p over the candidates, in nats. */
 double eng_candidates_entropy(const eng_candidates *c);

@@ -16,5 +16,6 @@ struct firn_context {
 };
 
 void eng_context_retain(firn_context *context);
+kern_level eng_model_level(const firn_model *model); /* of its context's kernels */
 
 #endif

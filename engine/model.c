@@ -309,6 +309,11 @@ firn_status eng_model_check_runs(const firn_model *model, firn_error *error)
                      "the model was opened for its vocabulary only, so that nothing can be computed with it");
 }
 
+kern_level eng_model_level(const firn_model *model)
+{
+    return model->context->kernels.level;
+}
+
 void eng_model_retain(firn_model *model)
 {
     atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);

@@ -65,7 +65,7 @@ void eng_words_free(eng_words *words)
 }
 
 firn_status eng_sampler_create(const firn_generation_parameters *parameters, uint32_t n_vocab, eng_words words,
-                               firn_sampler **out, firn_error *error)
+                               kern_level level, firn_sampler **out, firn_error *error)
 {
     firn_sampler *const sampler = calloc(1, sizeof *sampler);
     *out = NULL;
@@ -79,7 +79,9 @@ firn_status eng_sampler_create(const firn_generation_parameters *parameters, uin
     sampler->steering = steering_at_start(parameters);
     sampler->marks = calloc(n_vocab, sizeof *sampler->marks);
     sampler->marked = calloc(n_vocab, sizeof *sampler->marked);
-    if (!eng_candidates_create(&sampler->candidates, n_vocab) || sampler->marks == NULL || sampler->marked == NULL)
+    sampler->kernels = kern_table_for(level);
+    if (!eng_candidates_create(&sampler->candidates, n_vocab, &sampler->kernels) || sampler->marks == NULL ||
+        sampler->marked == NULL)
         goto no_memory;
     compile(sampler);
     *out = sampler;
@@ -201,27 +203,59 @@ typedef struct winner {
     int32_t id;
 } winner;
 
-static inline void compete(winner *best, eng_noise *noise, int32_t id, double scaled)
+static inline void compete(winner *best, const eng_noise *noise, int32_t id, double scaled)
 {
-    const uint64_t bits = eng_noise_bits(noise, id);
-    if (scaled + eng_gumbel_at_most(bits) < best->score)
-        return;
-    const double score = scaled + eng_gumbel(bits);
+    const double score = scaled + eng_gumbel(noise, id);
     if (score > best->score || (score == best->score && id < best->id))
         *best = (winner){score, id};
+}
+
+static inline double scaled_logit(const eng_candidates *c, float logit)
+{
+    return ((double)logit - (double)c->highest) / c->divisor;
+}
+
+/*
+ * Of a whole vocabulary only those compete whose noise may suffice, by a bound that costs no logarithm and is looked at
+ * many tokens at a time.
+ */
+static winner draw_dense(const firn_sampler *sampler)
+{
+    const eng_candidates *const c = &sampler->candidates;
+    const kern_noise noise = eng_noise_for_kernels(&sampler->noise);
+    const kern_candidates all = eng_candidates_for_kernels(c);
+    int32_t ids[KERN_PIECE];
+    winner best = {-INFINITY, -1};
+    const int32_t likeliest = eng_candidates_likeliest(c); /* first: it makes the bound good at once */
+    compete(&best, &sampler->noise, likeliest, scaled_logit(c, c->logits[likeliest]));
+    for (uint32_t b = 0; b < c->n_blocks; b++) {
+        if (scaled_logit(c, c->blocks[b].logit) + ENG_GUMBEL_HIGHEST < best.score)
+            continue;
+        const uint32_t first = (uint32_t)c->blocks[b].id * KERN_PIECE, rest = c->n_vocab - first;
+        const uint32_t count = sampler->kernels.contenders(&all, &noise, first, rest < KERN_PIECE ? rest : KERN_PIECE,
+                                                           (float)best.score, ids);
+        for (uint32_t i = 0; i < count; i++)
+            if (eng_usable_logit(c->logits[ids[i]]) >= -FLT_MAX)
+                compete(&best, &sampler->noise, ids[i], scaled_logit(c, c->logits[ids[i]]));
+    }
+    return best;
 }
 
 static int32_t draw(firn_sampler *sampler)
 {
     const eng_candidates *const c = &sampler->candidates;
     winner best = {-INFINITY, -1};
-    if (c->logits == NULL && c->count == 1)
+    if (c->logits != NULL)
+        return draw_dense(sampler).id;
+    if (c->count == 1)
         return c->first[0].id;
-    for (size_t i = c->count; i-- > 0;) /* the best first, so that few others need their noise in full */
-        compete(&best, &sampler->noise, c->first[i].id, ((double)c->first[i].logit - (double)c->highest) / c->divisor);
-    for (uint32_t i = 0; c->logits != NULL && i < c->n_vocab; i++)
-        if (eng_usable_logit(c->logits[i]) >= -FLT_MAX)
-            compete(&best, &sampler->noise, (int32_t)i, ((double)c->logits[i] - (double)c->highest) / c->divisor);
+    for (size_t i = c->count; i-- > 0;) { /* the best first, so that few others need their noise in full */
+        const eng_candidate token = c->first[i];
+        const double scaled = scaled_logit(c, token.logit);
+        if (scaled + ENG_GUMBEL_HIGHEST >= best.score &&
+            scaled + eng_gumbel_at_most(&sampler->noise, token.id) >= best.score)
+            compete(&best, &sampler->noise, token.id, scaled);
+    }
     return best.id;
 }
 
@@ -376,6 +410,6 @@ int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_
         e->stages[s] = sampler->stages[s]->name;
     pick(sampler, logits, sequence, position, note_stage, e);
     for (size_t t = 0; t < e->n_tokens; t++)
-        e->tokens[t].noise = eng_gumbel(eng_noise_bits(&sampler->noise, e->tokens[t].id));
+        e->tokens[t].noise = eng_gumbel(&sampler->noise, e->tokens[t].id);
     return e->winner;
 }

@@ -48,6 +48,7 @@ typedef struct eng_stage eng_stage;
 
 struct firn_sampler {
     firn_generation_parameters parameters;
+    kern_table kernels;
     eng_candidates candidates;
     const eng_stage *stages[FIRN_SAMPLER_STAGES];
     size_t n_stages;
@@ -89,7 +90,7 @@ void eng_apply_dry(firn_sampler *sampler, eng_candidates *c);
 
 /* Takes the words, also on failure. */
 firn_status eng_sampler_create(const firn_generation_parameters *parameters, uint32_t n_vocab, eng_words words,
-                               firn_sampler **out, firn_error *error);
+                               kern_level level, firn_sampler **out, firn_error *error);
 void eng_words_free(eng_words *words);
 
 static inline bool eng_bit(const uint64_t *bits, int32_t id)

@@ -65,12 +65,19 @@ static void apply_top_n_sigma(firn_sampler *sampler, eng_candidates *c)
     eng_candidates_cut(c, (double)c->highest - sampler->parameters.top_n_sigma * sigma);
 }
 
-/* Ranked by how far a token's surprise is from the expected one, until probability p is reached. */
+/*
+ * Ranked by how far a token's surprise is from the expected one, until probability p is reached. A surprise of more
+ * than twice the expected one is farther from it than all smaller ones; where those above it together have less than
+ * 1 - p, so have the smaller ones more than p, and it isn't kept.
+ */
 static void apply_typical(firn_sampler *sampler, eng_candidates *c)
 {
-    eng_candidates_list(c);
+    const double p = sampler->parameters.typical_p, slack = 0.001; /* far more than all rounding */
     const double total = eng_candidates_total(c), log_total = kern_log_double(total);
-    const double entropy = eng_candidates_entropy(c);
+    const double entropy = eng_candidates_entropy(c), rare = kern_log_double((double)c->n_vocab / (1 - p));
+    const double most = (rare > 2 * entropy ? rare : 2 * entropy) + slack;
+    if (c->logits != NULL)
+        eng_candidates_gather(c, (float)((log_total - most) * c->divisor + (double)c->highest - slack * c->divisor));
     for (size_t i = 0; i < c->count; i++) {
         const eng_candidate token = c->first[i];
         const double surprise = log_total - ((double)token.logit - (double)c->highest) / c->divisor;
@@ -80,7 +87,7 @@ static void apply_typical(firn_sampler *sampler, eng_candidates *c)
     eng_heap_build(c->keys, c->count);
     double sum = 0;
     size_t kept = 0;
-    while (kept < c->count && (kept == 0 || sum <= sampler->parameters.typical_p * total)) {
+    while (kept < c->count && (kept == 0 || sum <= p * total)) {
         const int32_t id = eng_heap_pop(c->keys, c->count - kept).id;
         c->memory[kept++] = (eng_candidate){c->own[id], id};
         sum += eng_candidates_weight(c, c->own[id]);
@@ -90,29 +97,25 @@ static void apply_typical(firn_sampler *sampler, eng_candidates *c)
     c->ranked = c->surveyed = false;
 }
 
-/* Probability of rank i, 0 being the best, times a constant. */
-static double ranked_weight(const eng_candidates *c, size_t i)
-{
-    return eng_candidates_weight(c, c->first[c->count - 1 - i].logit);
-}
-
-static double curvature(const eng_candidates *c, size_t i)
-{
-    return fabs(ranked_weight(c, i) - 2 * ranked_weight(c, i + 1) + ranked_weight(c, i + 2));
-}
-
 /* Second differences in absolute value, as programs have it; the paper's text leaves that open. */
+static double curvature(const float *weights, size_t i)
+{
+    return fabs((double)weights[i] - 2 * (double)weights[i + 1] + (double)weights[i + 2]);
+}
+
 static void apply_tail_free(firn_sampler *sampler, eng_candidates *c)
 {
-    eng_candidates_list(c);
-    eng_candidates_keep_best(c, c->count);
+    float *const weights = c->own; /* by rank, 0 being the best */
+    eng_candidates_keep_best(c, c->n_vocab);
     if (c->count <= 2)
         return;
+    for (size_t i = 0; i < c->count; i++)
+        weights[i] = (float)eng_candidates_weight(c, c->first[c->count - 1 - i].logit);
     double total = 0, sum = 0;
     for (size_t i = 0; i + 2 < c->count; i++)
-        total += curvature(c, i);
+        total += curvature(weights, i);
     for (size_t i = 0; i + 2 < c->count && total > 0; i++) {
-        sum += curvature(c, i);
+        sum += curvature(weights, i);
         if (sum > sampler->parameters.tfs_z * total && i > 0) {
             eng_candidates_keep_best(c, i);
             return;
@@ -132,21 +135,29 @@ static void apply_eta(firn_sampler *sampler, eng_candidates *c)
     eng_candidates_cut(c, floor_of(c, (epsilon < other ? epsilon : other) * eng_candidates_total(c)));
 }
 
-/* Drops all that reach the threshold but the last of them by rank. */
+/* Drops all that reach the threshold but the last of them by rank. The others, mostly nearly all, stay as they lie. */
 static void apply_xtc(firn_sampler *sampler, eng_candidates *c)
 {
     if (eng_noise_coin(&sampler->noise) > sampler->parameters.xtc_probability)
         return;
     const double floor = floor_of(c, sampler->parameters.xtc_threshold * eng_candidates_total(c));
+    const float *const logits = c->logits;
+    eng_candidates likely = *c; /* those that reach it */
     eng_candidate least = {INFINITY, -1};
+    if (logits != NULL)
+        eng_candidates_gather(&likely, nextafterf((float)floor, -INFINITY));
+    for (size_t i = 0; i < likely.count; i++)
+        if ((double)likely.first[i].logit >= floor && eng_candidate_better(least, likely.first[i]))
+            least = likely.first[i];
+    float *const dense = logits != NULL && likely.count > 1 ? eng_candidates_edit(c) : NULL;
     size_t kept = 0;
-    eng_candidates_list(c);
-    for (size_t i = 0; i < c->count; i++)
-        if ((double)c->first[i].logit >= floor && eng_candidate_better(least, c->first[i]))
-            least = c->first[i];
-    for (size_t i = 0; i < c->count; i++)
-        if ((double)c->first[i].logit < floor || c->first[i].id == least.id)
+    for (size_t i = 0; i < likely.count; i++) {
+        const bool keeps = (double)likely.first[i].logit < floor || likely.first[i].id == least.id;
+        if (logits == NULL && keeps)
             c->first[kept++] = c->first[i];
+        else if (dense != NULL && !keeps)
+            dense[likely.first[i].id] = -INFINITY;
+    }
     c->count = kept;
     c->surveyed = false;
 }
@@ -160,10 +171,10 @@ static void apply_temperature(firn_sampler *sampler, eng_candidates *c)
     if (p->dynatemp_range > 0) {
         const double low = temperature > p->dynatemp_range ? temperature - p->dynatemp_range : 0;
         const double high = temperature + p->dynatemp_range;
-        eng_candidates_list(c);
-        if (c->count < 2)
+        const size_t count = eng_candidates_count(c);
+        if (count < 2)
             return;
-        const double entropy = eng_candidates_entropy(c) / kern_log_double((double)c->count);
+        const double entropy = eng_candidates_entropy(c) / kern_log_double((double)count);
         temperature = low + (high - low) * power(entropy < 0 ? 0 : entropy > 1 ? 1 : entropy, p->dynatemp_exponent);
     }
     if (temperature <= 0)
@@ -223,8 +234,7 @@ static void apply_mirostat(firn_sampler *sampler, eng_candidates *c)
 {
     const double mu = sampler->steering.mu;
     if (sampler->parameters.mirostat == 1) {
-        eng_candidates_list(c);
-        eng_candidates_keep_best(c, c->count);
+        eng_candidates_keep_best(c, c->n_vocab);
         if (c->count < 2)
             return;
         const double k = mirostat_rank(c, mu);

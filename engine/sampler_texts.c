@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What parameters say in texts, turned into token ids: the only part of sampling that looks at a vocabulary. */
+#include "engine/context.h"
 #include "engine/sampler_p.h"
 
 #include <math.h>
@@ -162,8 +163,9 @@ static firn_status create(const firn_generation_parameters *parameters, const fi
                          n_vocab, INT32_MAX);
     eng_words words = {0};
     status = find_words(parameters, model, n_vocab, &words, error);
+    const kern_level level = model != NULL ? eng_model_level(model) : kern_level_detect();
     if (status == FIRN_OK)
-        return eng_sampler_create(parameters, n_vocab, words, out, error);
+        return eng_sampler_create(parameters, n_vocab, words, level, out, error);
     eng_words_free(&words);
     return status;
 }

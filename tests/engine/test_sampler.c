@@ -5,10 +5,12 @@
  */
 #include "base/philox.h"
 #include "engine/firn.h"
+#include "engine/sampler_p.h"
 #include "tests/support/distribution.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,7 +359,7 @@ Test(sampler, large_vocabulary_agrees_with_sorting)
 /* These picks are part of the contract: any change to them changes every user's text. */
 Test(sampler, picks_are_the_same_everywhere)
 {
-    static const int32_t expected[8] = {111, 332, 886, 580, 901, 332, 684, 111};
+    static const int32_t expected[8] = {46, 890, 111, 46, 754, 684, 46, 332};
     float *const logits = make_logits(1000, 10, 12);
     firn_generation_parameters parameters = firn_generation_parameters_default();
     parameters.seed = 42;
@@ -368,6 +370,120 @@ Test(sampler, picks_are_the_same_everywhere)
         cr_expect_eq(id, expected[i], "position %u: %d", i, id);
     }
     firn_sampler_release(sampler);
+    free(logits);
+}
+
+static firn_sampler *make_from(const char *json, uint32_t n_vocab)
+{
+    firn_generation_parameters parameters = plain(1.1);
+    firn_error error = {0};
+    cr_assert_eq(firn_parameters_read(&parameters, json, strlen(json), "", &error), FIRN_OK, "%s", error.message);
+    return make(&parameters, n_vocab);
+}
+
+/*
+ * A stage that gets a whole vocabulary, of which it needn't look at most, leaves as much as one that gets a list of all
+ * tokens but the least likely.
+ */
+Test(sampler, stages_do_the_same_to_a_vocabulary_and_to_a_list)
+{
+    enum { VOCABULARY = 6000, TOLD = 20 };
+    static const char *const stages[][2] = {
+        {"top_p", "\"top_p\":0.95"},
+        {"top_p", "\"top_p\":0.9999"},
+        {"min_p", "\"min_p\":0.001"},
+        {"typ_p", "\"typical_p\":0.3"},
+        {"typ_p", "\"typical_p\":0.999"},
+        {"tfs_z", "\"tfs_z\":0.99"},
+        {"epsilon_cutoff", "\"epsilon_cutoff\":0.0001"},
+        {"eta_cutoff", "\"eta_cutoff\":0.001"},
+        {"xtc", "\"xtc_probability\":1,\"xtc_threshold\":0.01"},
+    };
+    float *const logits = make_logits(VOCABULARY, 12, 20);
+    for (size_t s = 0; s < sizeof stages / sizeof stages[0]; s++) {
+        char dense[200], list[200];
+        snprintf(dense, sizeof dense, "{\"samplers\":[\"%s\",\"temperature\"],%s}", stages[s][0], stages[s][1]);
+        snprintf(list, sizeof list, "{\"samplers\":[\"top_k\",\"%s\",\"temperature\"],\"top_k\":%d,%s}", stages[s][0],
+                 VOCABULARY - 1, stages[s][1]);
+        firn_sampler *const a = make_from(dense, VOCABULARY), *const b = make_from(list, VOCABULARY);
+        firn_explained_token tokens[TOLD];
+        firn_explanation explained_a = {.n_tokens = TOLD, .tokens = tokens}, explained_b = explained_a;
+        const int32_t id = firn_sampler_explain(a, logits, 0, 1000, &explained_a);
+        cr_assert_eq(firn_sampler_explain(b, logits, 0, 1000, &explained_b), id);
+        const size_t left = explained_a.n_left[2];
+        cr_assert(left == explained_b.n_left[3] || left == explained_b.n_left[3] + 1, "%s: %zu and %zu left",
+                  stages[s][1], left, explained_b.n_left[3]);
+        cr_assert(left > 1 && left < VOCABULARY, "%s: %zu left", stages[s][1], left);
+        for (uint64_t i = 0; i < 100; i++)
+            cr_assert_eq(firn_sampler_pick(a, logits, 0, i), firn_sampler_pick(b, logits, 0, i), "%s", stages[s][1]);
+        firn_sampler_release(a);
+        firn_sampler_release(b);
+    }
+    free(logits);
+}
+
+/* However many are kept, they are the best: by the lowest id where logits are equal. */
+Test(sampler, any_top_k_of_a_large_vocabulary)
+{
+    enum { VOCABULARY = 20000, TOLD = 4 };
+    float *const logits = make_logits(VOCABULARY, 13, 20);
+    ranked *const order = malloc(VOCABULARY * sizeof *order);
+    for (int i = 0; i < VOCABULARY; i++) {
+        logits[i] = rintf(20 * logits[i]) / 20; /* many are equal */
+        order[i] = (ranked){logits[i], i};
+    }
+    qsort(order, VOCABULARY, sizeof *order, by_rank);
+    for (int k = 1; k < VOCABULARY; k = 3 * k + 1) {
+        firn_generation_parameters parameters = plain(1000);
+        parameters.top_k = k;
+        firn_sampler *const sampler = make(&parameters, VOCABULARY);
+        firn_explained_token tokens[TOLD];
+        firn_explanation explained = {.n_tokens = TOLD, .tokens = tokens};
+        firn_sampler_explain(sampler, logits, 0, 0, &explained);
+        cr_assert_eq(explained.n_left[2], (size_t)k);
+        const int32_t id = order[k - 1].id; /* the worst that is kept, and the first that is dropped */
+        cr_assert_gt(firn_sampler_logprobs(sampler, id, 0, NULL, NULL), -20.0f, "%d", k);
+        cr_assert_eq(firn_sampler_logprobs(sampler, order[k].id, 0, NULL, NULL), -INFINITY, "%d", k);
+        firn_sampler_release(sampler);
+    }
+    free(logits);
+    free(order);
+}
+
+/* By definition: the largest scaled logit + noise of all tokens, each looked at in full. */
+static int32_t best_of_all(const float *logits, uint32_t n, double temperature, const eng_noise *noise)
+{
+    double best = -INFINITY;
+    int32_t id = -1;
+    for (uint32_t i = 0; i < n; i++) {
+        const double score = ((double)logits[i] - 20) / temperature + eng_gumbel(noise, (int32_t)i);
+        if (score > best) {
+            best = score;
+            id = (int32_t)i;
+        }
+    }
+    return id;
+}
+
+Test(sampler, every_level_picks_what_looking_at_all_tokens_does)
+{
+    enum { VOCABULARY = 5000 };
+    float *const logits = make_logits(VOCABULARY, 11, 20);
+    const double temperatures[] = {0.05, 0.7, 1, 4, 1e6};
+    for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level++)
+        for (int t = 0; t < 5 && kern_level_available((kern_level)level); t++) {
+            const firn_generation_parameters parameters = plain(temperatures[t]);
+            firn_sampler *sampler = NULL;
+            cr_assert_eq(eng_sampler_create(&parameters, VOCABULARY, (eng_words){0}, (kern_level)level, &sampler, NULL),
+                         FIRN_OK);
+            for (uint64_t i = 0; i < 200; i++) {
+                const eng_noise noise = eng_noise_at(parameters.seed, i % 3, i);
+                cr_assert_eq(firn_sampler_pick(sampler, logits, i % 3, i),
+                             best_of_all(logits, VOCABULARY, temperatures[t], &noise), "%s, temperature %g, %d",
+                             kern_level_name((kern_level)level), temperatures[t], (int)i);
+            }
+            firn_sampler_release(sampler);
+        }
     free(logits);
 }
 
