@@ -22,6 +22,7 @@
 #include "engine/firn.h" /* which includes this file at its end */
 
 typedef struct firn_scheduler firn_scheduler;
+typedef struct firn_generation firn_generation; /* engine/generation.h */
 
 typedef struct firn_scheduler_options {
     size_t size;
@@ -41,8 +42,9 @@ typedef struct firn_request {
     const int32_t *prompt; /* [n_prompt], at least one; copied */
     size_t n_prompt;
     const firn_generation_parameters *parameters; /* copied; the seed is drawn */
-    firn_generation_options generation;           /* sequence, log-probabilities; n_ctx is the scheduler's */
-    int32_t priority;                             /* 0; higher ones first */
+    /* Copied; NULL: the default. The scheduler sets n_ctx. `explain` is called from any thread, while others run. */
+    const struct firn_generation_options *generation;
+    int32_t priority; /* higher ones first */
 
     /* After each token, and when a banned string takes some back. False cancels. NULL: not told. */
     bool (*progress)(void *argument, const firn_generation *generation);

@@ -13,8 +13,9 @@
 typedef struct eng_request {
     struct eng_request *next; /* in the inbox, or waiting */
     uint64_t ticket;
-    firn_request given; /* prompt and parameters are those below */
+    firn_request given; /* what it points to is copied: to ids, and here */
     firn_generation_parameters parameters;
+    firn_generation_options options;
     int32_t *ids; /* room for the longest timeline it can have */
     size_t n_ids, n_prompt;
     bool cancelled;

@@ -28,7 +28,7 @@ static void unlock(eng_inbox *inbox)
 
 firn_request firn_request_default(void)
 {
-    return (firn_request){.size = sizeof(firn_request), .generation = firn_generation_options_default()};
+    return (firn_request){.size = sizeof(firn_request)};
 }
 
 void eng_request_free(eng_request *request)
@@ -73,10 +73,10 @@ static eng_request *make_request(const firn_scheduler *s, const firn_request *gi
     }
     memcpy(ids, given->prompt, given->n_prompt * sizeof *ids);
     request->given = *given;
-    request->given.generation.n_ctx = s->options.n_ctx;
     request->parameters = *given->parameters;
-    request->given.parameters = &request->parameters;
-    request->given.prompt = request->ids = ids;
+    request->options = given->generation != NULL ? *given->generation : firn_generation_options_default();
+    request->options.n_ctx = s->options.n_ctx;
+    request->ids = ids;
     request->n_ids = request->n_prompt = given->n_prompt;
     return request;
 }
@@ -268,7 +268,7 @@ static firn_status equip(firn_scheduler *s, eng_request *request, firn_error *er
     firn_status status =
         reserve_running(s) ? FIRN_OK : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
     if (status == FIRN_OK && request->generation == NULL)
-        status = firn_generation_create(s->model, &request->parameters, &request->given.generation, request->ids,
+        status = firn_generation_create(s->model, &request->parameters, &request->options, request->ids,
                                         request->n_prompt, &request->generation, error);
     if (status == FIRN_OK)
         status = eng_session_create(s->model, s->pages, s->options.n_ctx, s->options.n_batch, &request->session, error);

@@ -151,7 +151,9 @@ static void submit(firn_scheduler *scheduler, sent *s, int32_t priority)
     request.prompt = s->of->prompt;
     request.n_prompt = s->of->n_prompt;
     request.parameters = &s->of->parameters;
-    request.generation.sequence = s->of->sequence;
+    firn_generation_options options = firn_generation_options_default();
+    options.sequence = s->of->sequence;
+    request.generation = &options;
     request.priority = priority;
     request.progress = progress;
     request.ended = ended;
