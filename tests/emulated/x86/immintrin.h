@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stands in for the compiler's header where a program has AVX2 and emulates AVX-VNNI: see
- * tests/kernels/plain_levels.py.
+ * Stands in for the compiler's header where a program has AVX2 and emulates AVX-VNNI and AVX-512: see
+ * tests/kernels/plain_levels.py. SIMDe has most of AVX-512; what its version 0.7.4 lacks or gets wrong is here. Nothing
+ * is inlined: expanded in place, hundreds of them in one function take minutes to compile.
  */
 #ifndef FIRN_TESTS_EMULATED_IMMINTRIN_H
 #define FIRN_TESTS_EMULATED_IMMINTRIN_H
 
 #include_next <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
 
 #ifdef __AVX2__
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#define SIMDE_NO_INLINE
+#include <simde/x86/avx512.h>
+
+#define EMULATED __attribute__((noinline, unused)) static
+
 /* sums + four products of unsigned and signed bytes, exactly: even and odd bytes as int16 */
-static inline __m256i emulated_dpbusd(__m256i sums, __m256i a, __m256i b)
+EMULATED __m256i emulated_dpbusd(__m256i sums, __m256i a, __m256i b)
 {
     const __m256i low = _mm256_set1_epi16(255);
     const __m256i even = _mm256_madd_epi16(_mm256_and_si256(a, low), _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8));
@@ -19,6 +28,144 @@ static inline __m256i emulated_dpbusd(__m256i sums, __m256i a, __m256i b)
 }
 
 #define _mm256_dpbusd_avx_epi32 emulated_dpbusd
+
+typedef union emulated_halves {
+    __m512i whole;
+    __m512 floats;
+    __m256i half[2];
+    __m256 half_floats[2];
+} emulated_halves;
+
+EMULATED __m512i emulated_madd(__m512i a, __m512i b)
+{
+    emulated_halves x = {a}, y = {b};
+    for (int i = 0; i < 2; i++)
+        x.half[i] = _mm256_madd_epi16(x.half[i], y.half[i]);
+    return x.whole;
+}
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16 emulated_madd
+
+EMULATED __m512 emulated_absolute(__m512 a)
+{
+    emulated_halves x = {.floats = a};
+    for (int i = 0; i < 2; i++)
+        x.half_floats[i] = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x.half_floats[i]);
+    return x.floats;
+}
+#undef _mm512_abs_ps
+#define _mm512_abs_ps emulated_absolute
+
+EMULATED __m512 emulated_round(__m512 a, int mode)
+{
+    emulated_halves x = {.floats = a};
+    for (int i = 0; i < 2; i++) {
+        if (mode == (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+            x.half_floats[i] = _mm256_round_ps(x.half_floats[i], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        else if (mode == (_MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))
+            x.half_floats[i] = _mm256_round_ps(x.half_floats[i], _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+        else
+            abort();
+    }
+    return x.floats;
+}
+#undef _mm512_roundscale_ps
+#define _mm512_roundscale_ps emulated_round
+
+EMULATED __m512 emulated_to_floats(__m512i a)
+{
+    emulated_halves x = {a};
+    for (int i = 0; i < 2; i++)
+        x.half_floats[i] = _mm256_cvtepi32_ps(x.half[i]);
+    return x.floats;
+}
+#define _mm512_cvtepi32_ps emulated_to_floats
+
+EMULATED __m512i emulated_to_ints(__m512 a)
+{
+    emulated_halves x = {.floats = a};
+    for (int i = 0; i < 2; i++)
+        x.half[i] = _mm256_cvtps_epi32(x.half_floats[i]);
+    return x.whole;
+}
+#define _mm512_cvtps_epi32 emulated_to_ints
+
+EMULATED __m512i emulated_truncate(__m512 a)
+{
+    emulated_halves x = {.floats = a};
+    for (int i = 0; i < 2; i++)
+        x.half[i] = _mm256_cvttps_epi32(x.half_floats[i]);
+    return x.whole;
+}
+#define _mm512_cvttps_epi32 emulated_truncate
+
+EMULATED __m512 emulated_from_halves(__m256i a)
+{
+    const emulated_halves x = {
+        .half_floats = {_mm256_cvtph_ps(_mm256_castsi256_si128(a)), _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1))}};
+    return x.floats;
+}
+#define _mm512_cvtph_ps emulated_from_halves
+
+EMULATED __m256i emulated_round_to_halves(__m512 a)
+{
+    const emulated_halves x = {.floats = a};
+    return _mm256_set_m128i(_mm256_cvtps_ph(x.half_floats[1], _MM_FROUND_TO_NEAREST_INT),
+                            _mm256_cvtps_ph(x.half_floats[0], _MM_FROUND_TO_NEAREST_INT));
+}
+#define _mm512_cvtps_ph(a, rounding) emulated_round_to_halves(a)
+
+EMULATED __m256 emulated_extract(__m512 a, int which)
+{
+    const emulated_halves x = {.floats = a};
+    return x.half_floats[which];
+}
+#define _mm512_extractf32x8_ps emulated_extract
+
+EMULATED __m512i emulated_widen_bytes(__m128i a)
+{
+    const emulated_halves x = {.half = {_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))}};
+    return x.whole;
+}
+#define _mm512_cvtepu8_epi32 emulated_widen_bytes
+
+EMULATED __m512i emulated_widen_signed(__m128i a)
+{
+    const emulated_halves x = {.half = {_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8))}};
+    return x.whole;
+}
+#define _mm512_cvtepi8_epi32 emulated_widen_signed
+
+EMULATED __m512i emulated_widen_words(__m256i a)
+{
+    const emulated_halves x = {.half = {_mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)),
+                                        _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1))}};
+    return x.whole;
+}
+#define _mm512_cvtepu16_epi32 emulated_widen_words
+
+EMULATED __m128i emulated_narrow_to_bytes(__m512i a)
+{
+    int32_t from[16];
+    int8_t to[16];
+    memcpy(from, &a, sizeof from);
+    for (int i = 0; i < 16; i++)
+        to[i] = (int8_t)from[i];
+    return _mm_loadu_si128((const __m128i *)to);
+}
+#define _mm512_cvtepi32_epi8 emulated_narrow_to_bytes
+
+EMULATED __m256i emulated_narrow_to_words(__m512i a)
+{
+    int32_t from[16];
+    int16_t to[16];
+    memcpy(from, &a, sizeof from);
+    for (int i = 0; i < 16; i++)
+        to[i] = (int16_t)from[i];
+    return _mm256_loadu_si256((const __m256i *)to);
+}
+#define _mm512_cvtepi32_epi16 emulated_narrow_to_words
+
 #endif
 
 #endif
