@@ -24,7 +24,7 @@ CASES = [
      (1, 1, 0), (1, 1, 0)),
     ("test_crash", "kill -SEGV $$", (0, 1, 0), (0, 1, 0)),
     ("test_hangs", "sleep 600", (0, 1, 0), (0, 1, 0)),
-    ("plain_good", "exit 0", (1, 0, 0), (1, 0, 0)),
+    ("plain_good", "echo note: shown; exit 0", (1, 0, 0), (1, 0, 0)),
     ("plain_bad", "exit 2", (0, 1, 0), (0, 1, 0)),
     ("plain_skips", "echo no checkpoint; exit 77", (0, 0, 1), (0, 1, 0)),
     ("plain_hangs", "sleep 600", (0, 1, 0), (0, 1, 0)),
@@ -46,6 +46,9 @@ def main():
                 if found != counts:
                     wrong += 1
                     print(f"{name}, in CI: {runner.IN_CI}: {found}, not {counts}: {result.notes}")
+                if name == "plain_good" and result.notes != ["shown"]:
+                    wrong += 1
+                    print(f"{name}: notes {result.notes}")
     return 1 if wrong else 0
 
 

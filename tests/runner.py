@@ -2,7 +2,8 @@
 """Builds the test presets, runs their test programs two at a time, and counts what they report.
 
 Test programs are those that CMake registered: Criterion programs and lint/lint.py write a TAP file; a plain program
-(name contains "plain_") is one test, by its exit status: 0 passed, 77 skipped, with the reason as its last line.
+(name contains "plain_") is one test, by its exit status: 0 passed, 77 skipped, with the reason as its last line; its
+lines that begin with "note: " are shown.
 A program that crashes, times out or ends in a way that its report doesn't explain counts as a failed test.
 """
 import argparse
@@ -169,7 +170,7 @@ def run_program(program):
 
 
 def plain_result(program, status, said):
-    result = Result()
+    result = Result(notes=re.findall(r"^note: (.*)", said, re.MULTILINE))
     if status == 0:
         result.passed = 1
     elif status == PLAIN_SKIPPED:

@@ -76,12 +76,10 @@ def main():
     for emulate in (arm, x86) if platform.machine() == "x86_64" else (arm,):
         with tempfile.TemporaryDirectory() as scratch:
             said += emulate(scratch)
-    missing = []
-    for level in names():
-        ways = sorted(set(re.findall(rf"ran (\w+): {level}$", said, re.MULTILINE)), reverse=True)
-        ways = ways if level != "scalar" else ["natively"]
-        print(f"{level}: {' and '.join(ways) or 'did not run'}")
-        missing += [] if ways else [level]
+    ways = {level: sorted(set(re.findall(rf"ran (\w+): {level}$", said, re.MULTILINE)), reverse=True)
+            for level in names() if level != "scalar"}
+    print("note: " + "; ".join(f"{level} {' and '.join(how) or 'did not run'}" for level, how in ways.items()))
+    missing = [level for level, how in ways.items() if not how]
     if missing:
         print(f"{', '.join(missing)} did not run at all")
         sys.exit(1 if os.environ.get("CI") == "true" else 77)
