@@ -20,6 +20,8 @@ FLAGS = ["-std=c11", "-D_DEFAULT_SOURCE", "-D_POSIX_C_SOURCE=200809L", "-DFIRN_E
          "-I.", "-Itests/emulated", "-O1", "-ffp-contract=off", "-fno-math-errno"]
 AVX2 = ["-mavx2", "-mfma", "-mf16c"]
 ARM = {"dotprod": "-march=armv8.2-a+dotprod", "i8mm": "-march=armv8.2-a+dotprod+i8mm"}
+# Instructions that the files of an ARM level, or of none, may not have.
+BEYOND = {"": r"\t(?:[su]dot|\w+mmla)\b", "dotprod": r"\t\w+mmla\b", "i8mm": r"\tbf(?:dot|mmla)\b"}
 
 
 def names():
@@ -43,20 +45,25 @@ def sources_in(pattern):
 
 def build(compiler, sources, flags_of, folder):
     """A program of the portable kernels, the tests and `sources`, each compiled with flags of its own."""
-    objects = []
+    objects = {}
     for source in sources_in("kernels/*.c") + sources_in("kernels/ref/*.c") + TESTS + sources:
-        objects.append(os.path.join(folder, source.replace("/", "_") + ".o"))
-        run([compiler, *flags_of(source), *FLAGS, "-c", source, "-o", objects[-1]])
+        objects[source] = os.path.join(folder, source.replace("/", "_") + ".o")
+        run([compiler, *flags_of(source), *FLAGS, "-c", source, "-o", objects[source]])
     program = os.path.join(folder, "program")
-    run([compiler, "-static", *objects, "-lm", "-o", program])
-    return program
+    run([compiler, "-static", *objects.values(), "-lm", "-o", program])
+    return program, objects
 
 
 def arm(folder):
     def flags_of(source):
         return [flag for level, flag in ARM.items() if source.endswith(f"_{level}.c")]
-    return run(["qemu-aarch64", "-cpu", "max", build("aarch64-linux-gnu-gcc", sources_in("kernels/arm/*.c"), flags_of,
-                                                     folder)])
+    program, objects = build("aarch64-linux-gnu-gcc", sources_in("kernels/arm/*.c"), flags_of, folder)
+    for source, compiled in objects.items():
+        allowed = next((level for level in ARM if source.endswith(f"_{level}.c")), "")
+        found = re.search(BEYOND[allowed], run(["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", compiled]))
+        if found:
+            sys.exit(f"{source}: has {found.group(0).strip()}, which is beyond {allowed or 'the baseline'}")
+    return run(["qemu-aarch64", "-cpu", "max", program])
 
 
 def x86(folder):
@@ -66,7 +73,7 @@ def x86(folder):
         return ["-Itests/emulated/x86", "-D__builtin_cpu_supports(name)=1", *(AVX2 if above else [])]
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as source:
         emulator = [] if re.search(r"^flags.*\bavx2\b", source.read(), re.MULTILINE) else ["qemu-x86_64", "-cpu", "max"]
-    return run([*emulator, build("cc", sources_in("kernels/x86/*.c"), flags_of, folder)])
+    return run([*emulator, build("cc", sources_in("kernels/x86/*.c"), flags_of, folder)[0]])
 
 
 def main():

@@ -105,6 +105,34 @@ def instructions_stay_in_their_files(tree):
     return findings
 
 
+WIDE_SAMPLE = "typedef float v16 __attribute__((vector_size(64)));\n" \
+    '__attribute__((target("avx512f"))) void kern_a(v16 *x) { *x = *x + *x; }\n'
+VNNI_SAMPLE = "#include <immintrin.h>\n" \
+    '__attribute__((target("avx512f,avx512vnni"))) void kern_a(__m512i *x) ' \
+    "{ *x = _mm512_dpbusd_epi32(*x, *x, *x); }\n"
+# AVX-512's registers; dot products that aren't VEX-coded; what no level has.
+EVEX, VNNI = r"%zmm|%[xy]mm(?:1[6-9]|2\d|3[01])|%k[0-7]", r"\tvpdp"
+NO_LEVEL = r"\t(?:vperm[it]?2?b|vpmultishift|vpopcnt|vpsh[lr]d|vpcompress[bw]|vpexpand[bw]|vcvtne|vdpbf16|vpmadd52" \
+    r"|vgf2p8|vaes|vpclmul|vpconflict|vplzcnt|tdp)"
+BEYOND = {"avx2": f"{EVEX}|{VNNI}|vex}} vpdp", "avxvnni": f"{EVEX}|{VNNI}", "avx512": f"{VNNI}|{NO_LEVEL}",
+          "avx512vnni": NO_LEVEL}
+
+
+@rule({"kernels/x86/a_avx2.c": WIDE_SAMPLE}, {"kernels/x86/a_avxvnni.c": WIDE_SAMPLE},
+      {"kernels/x86/a_avxvnni.c": VNNI_SAMPLE}, {"kernels/x86/a_avx512.c": VNNI_SAMPLE}, reads_objects=True)
+def levels_have_no_higher_levels_instructions(tree):
+    needs_x86()
+    findings = []
+    for _, file, compiled in tree.library_objects():
+        level = re.match(r"kernels/x86/.*_(avx2|avxvnni|avx512|avx512vnni)\.c$", file)
+        if level:
+            listing = subprocess.check_output(["objdump", "-d", "--no-show-raw-insn", compiled], text=True)
+            found = re.search(f".*(?:{BEYOND[level.group(1)]}).*", listing)
+            if found:
+                findings.append(f"{file}: has '{found.group(0).strip()}', which is beyond {level.group(1)}")
+    return findings
+
+
 @rule({"kernels/x86/a_avx2.c": "__attribute__((weak)) int kern_help_avx2(int x) { return x; }\n"},
       {"kernels/x86/a_avx2.c": "int kern_help(int x) { return x; }\n"}, reads_objects=True)
 def level_files_share_nothing(tree):
