@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common_arguments.h"
 
+#include "tools/common_text.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* A flag as it stands in a list of them, or as a user wrote it: not terminated. */
@@ -193,6 +196,20 @@ firn_status tool_parse(const tool_command *command, int argc, char *const *argv,
         i += used_next;
     }
     return FIRN_OK;
+}
+
+firn_status tool_read_parameters(const char *path, firn_generation_parameters *parameters, firn_error *error)
+{
+    tool_text text;
+    firn_error fault = {0};
+    firn_status status = tool_read(path, &text, error);
+    if (status != FIRN_OK)
+        return status;
+    status = firn_parameters_read(parameters, text.data, text.length, "", &fault);
+    if (status != FIRN_OK)
+        base_fail(error, status, fault.offset, "%.200s: %s", path, fault.message);
+    free(text.data);
+    return status;
 }
 
 /* ---- help ---- */

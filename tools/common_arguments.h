@@ -47,6 +47,9 @@ typedef struct tool_command {
 /* argv[0] is skipped. On failure some targets may have been set. */
 firn_status tool_parse(const tool_command *command, int argc, char *const *argv, firn_error *error);
 
+/* Reads a preset: a JSON object of generation parameters. On failure they are as before. */
+firn_status tool_read_parameters(const char *path, firn_generation_parameters *parameters, firn_error *error);
+
 /* Everything that the program takes, with ranges and defaults. */
 void tool_help(const tool_command *command, FILE *out);
 

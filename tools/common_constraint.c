@@ -78,6 +78,18 @@ firn_status tool_constraint_open(const tool_constraint_options *options, tool_co
     return status;
 }
 
+firn_status tool_constraint_open_as(const char *kind, base_slice text, tool_constraint *out, firn_error *error)
+{
+    *out = (tool_constraint){.kind = kind};
+    firn_status status = tool_copy(text.data != NULL ? text.data : "", false, &out->text, error);
+    if (status == FIRN_OK)
+        status = tool_constraint_compile(base_slice_from(kind), (base_slice){out->text.data, out->text.length},
+                                         &out->compiled, error);
+    if (status != FIRN_OK)
+        tool_constraint_close(out);
+    return status;
+}
+
 void tool_constraint_close(tool_constraint *constraint)
 {
     free(constraint->text.data);

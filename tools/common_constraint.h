@@ -21,6 +21,9 @@ typedef struct tool_constraint {
 
 /* An error names the flag or the file. */
 firn_status tool_constraint_open(const tool_constraint_options *options, tool_constraint *out, firn_error *error);
+
+/* The same of a kind and a text as a record has them; `kind` has to outlive it. */
+firn_status tool_constraint_open_as(const char *kind, base_slice text, tool_constraint *out, firn_error *error);
 void tool_constraint_close(tool_constraint *constraint);
 
 /* The constraint that a kind and a text make, such as a record's. */

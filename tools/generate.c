@@ -15,6 +15,7 @@
 #include "tools/common_interactive.h"
 #include "tools/common_explain.h"
 #include "tools/common_json.h"
+#include "tools/common_replay.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
 #include "tools/common_tokens.h"
@@ -39,6 +40,9 @@ typedef struct settings {
     uint32_t n_threads, n_ctx, n_batch, n_logprobs;
     const char *preset; /* file of generation parameters */
     bool print_params;
+    const char *record, *replay; /* files of records: to write, to make again */
+    uint32_t row;                /* of the latter */
+    tool_record replayed;
     uint32_t n_explained; /* candidates of each token; 0: none */
     bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
     tool_chat_options chat;
@@ -223,14 +227,20 @@ static firn_status print_json(run *r, firn_error *error)
 
 /* ---- the prompt ---- */
 
+static int given_prompts(const settings *s)
+{
+    return (s->positional != NULL) + (s->prompt != NULL) + (s->file != NULL) + (s->ids != NULL);
+}
+
 /* Takes the prompt's text or ids from the one place that was named, else from standard input. */
 static firn_status take_prompt(run *r, firn_error *error)
 {
     const settings *const s = r->settings;
-    const int sources = (s->positional != NULL) + (s->prompt != NULL) + (s->file != NULL) + (s->ids != NULL);
-    if (sources > 1)
+    if (given_prompts(s) > 1)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "more than one prompt; give one of PROMPT, -p, -f and --ids");
+    if (s->replay != NULL)
+        return tool_replay_prompt(&s->replayed, &r->prompt, &r->ids, &r->n_ids, error);
     if (s->ids != NULL)
         return tool_read_ids(s->ids, &r->ids, &r->n_ids, error);
     if (s->prompt != NULL || s->positional != NULL)
@@ -253,7 +263,8 @@ static firn_status take_prompt(run *r, firn_error *error)
  */
 static bool is_raw(const settings *s)
 {
-    return s->raw || s->ids != NULL || (s->n_logprobs != NO_LOGPROBS && !tool_chat_asked(&s->chat));
+    return s->raw || s->ids != NULL || s->replay != NULL ||
+           (s->n_logprobs != NO_LOGPROBS && !tool_chat_asked(&s->chat));
 }
 
 /* Opens the conversation, if the prompt is to be one, and makes the prompt its last message. */
@@ -278,7 +289,7 @@ static firn_status prepare_ids(run *r, firn_error *error)
         free(r->prompt.data);
         r->prompt = (tool_text){NULL, 0};
         status = tool_chat_prompt(&r->chat, &r->prompt, &r->ids, &r->n_ids, error);
-    } else if (r->prompt.data != NULL) {
+    } else if (r->ids == NULL) {
         status = firn_tokenize(r->model, r->prompt.data, r->prompt.length, FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL,
                                &r->ids, &r->n_ids, error);
     }
@@ -307,6 +318,7 @@ static firn_status create_generation(run *r, firn_error *error)
 {
     firn_generation_options options = firn_generation_options_default();
     options.n_ctx = r->n_ctx;
+    options.sequence = r->settings->replayed.sequence;
     options.n_logprobs = r->logprobs ? (int32_t)r->tokens.n_top : -1;
     options.constraint = r->constraint.compiled;
     options.explain = r->settings->n_explained > 0 ? explain : NULL;
@@ -421,6 +433,24 @@ static firn_status interact(run *r, firn_error *error)
     return tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled, error);
 }
 
+/* Writes the record that is wanted, and compares with the one that was to be made again. */
+static firn_status finish_record(const run *r, const char *path, firn_error *error)
+{
+    const settings *const s = r->settings;
+    const tool_replay_files files = {s->record, s->replay, &s->replayed};
+    tool_record made = {.checkpoint = base_slice_from(path),
+                        .n_ctx = r->n_ctx,
+                        .prompt = {r->prompt.data, r->prompt.length},
+                        .messages = s->replayed.messages,
+                        .prompt_ids = {r->ids, r->n_ids},
+                        .constraint = {r->constraint.text.data, r->constraint.text.length},
+                        .parameters = s->parameters,
+                        .sequence = s->replayed.sequence};
+    if (r->constraint.kind != NULL)
+        made.constraint_kind = base_slice_from(r->constraint.kind);
+    return tool_replay_finish(&files, &made, r->generation, &r->chat, r->model, error);
+}
+
 static firn_status run_all(run *r, const char *path, firn_error *error)
 {
     firn_status status = open_everything(r, path, error);
@@ -437,27 +467,47 @@ static firn_status run_all(run *r, const char *path, firn_error *error)
     if (status == FIRN_OK && !interrupted)
         status = generate(r, error);
     if (r->settings->json && status == FIRN_OK)
-        return print_json(r, error);
+        status = print_json(r, error);
     show_text(r, true, error);
     if (!r->settings->json && tool_is_terminal(stdout))
         put(r, "\n", 1, error);
-    return status;
+    return status == FIRN_OK ? finish_record(r, path, error) : status;
 }
 
 /* ---- the command line ---- */
 
-static firn_status read_preset(const char *path, firn_generation_parameters *parameters, firn_error *error)
+/* What a preset or a record says goes where flags would put it. */
+static firn_status read_files(const settings *s, settings *out, firn_error *error)
 {
-    tool_text text;
-    firn_error fault = {0};
-    firn_status status = tool_read(path, &text, error);
-    if (status != FIRN_OK)
+    firn_status status = FIRN_OK;
+    if (s->preset != NULL)
+        status = tool_read_parameters(s->preset, &out->parameters, error);
+    if (s->replay == NULL || status != FIRN_OK)
         return status;
-    status = firn_parameters_read(parameters, text.data, text.length, "", &fault);
-    if (status != FIRN_OK)
-        base_fail(error, status, fault.offset, "%.200s: %s", path, fault.message);
-    free(text.data);
+    status = tool_replay_load(s->replay, s->row, &out->replayed, error);
+    out->parameters = out->replayed.parameters;
+    out->n_ctx = out->replayed.n_ctx;
+    out->model = out->replayed.checkpoint.data;
+    out->display_prompt = out->replayed.messages.data == NULL;
     return status;
+}
+
+/* Flags that contradict each other. */
+static firn_status check_flags(const settings *s, firn_error *error)
+{
+    if (s->n_logprobs != NO_LOGPROBS && !s->json)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--logprobs needs --json");
+    if ((s->raw || s->ids != NULL) && (s->interactive || tool_chat_asked(&s->chat)))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "--raw and --ids take no -i, system message, conversation or chat template");
+    if (s->interactive && (s->record != NULL || s->replay != NULL))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i takes no --record or --replay");
+    if (s->replay != NULL && (s->preset != NULL || tool_chat_asked(&s->chat) || given_prompts(s) > 0))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "--replay has the prompt and all parameters; it takes no prompt, conversation or --params");
+    if (s->interactive && s->json)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i writes no JSON; /save in it does");
+    return FIRN_OK;
 }
 
 static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
@@ -512,6 +562,11 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "for each token, tell on standard error what became of the N likeliest candidates"},
         {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
          "generation parameters from a JSON object, as --print-params writes it; flags go before it"},
+        {"--record", "FILE", TOOL_TEXT, &s->record, 0,
+         "write all that made the text, and the text, as JSON (docs/FORMATS.md)"},
+        {"--replay", "FILE", TOOL_TEXT, &s->replay, 0,
+         "make a record's text again, or say what differs (exit status 1); flags go before it"},
+        {"--row", "N", TOOL_COUNT, &s->row, INT32_MAX, "which record of the file, from 1; needed where it has several"},
         {"--print-params", NULL, TOOL_ON, &s->print_params, 0, "write all generation parameters as JSON, and end"},
         {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
         {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
@@ -521,11 +576,10 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
                                   &s->parameters, "PROMPT",
                                   &s->positional};
     firn_status status = tool_parse(&command, argc, argv, error);
-    if (status == FIRN_OK && s->preset != NULL) { /* flags act on what it says, wherever they stand */
-        firn_generation_parameters preset = initial.parameters;
-        status = read_preset(s->preset, &preset, error);
-        *s = initial;
-        s->parameters = preset;
+    if (status == FIRN_OK && (s->preset != NULL || s->replay != NULL)) {
+        settings from = initial;
+        status = read_files(s, &from, error);
+        *s = from; /* flags act on what the files say, wherever they stand */
         if (status == FIRN_OK)
             status = tool_parse(&command, argc, argv, error);
     }
@@ -539,16 +593,10 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         tool_json_parameters(stdout, &s->parameters);
         putchar('\n');
     }
-    if (s->n_logprobs != NO_LOGPROBS && !s->json)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--logprobs needs --json");
-    if ((s->raw || s->ids != NULL) && (s->interactive || tool_chat_asked(&s->chat)))
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "--raw and --ids take no -i, system message, conversation or chat template");
-    if (s->interactive && s->json)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i writes no JSON; /save in it does");
-    if (s->parameters.seed == FIRN_SEED_DRAW)
+    status = check_flags(s, error);
+    if (status == FIRN_OK && s->parameters.seed == FIRN_SEED_DRAW)
         return tool_draw_seed(&s->parameters.seed, error);
-    return FIRN_OK;
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -569,7 +617,10 @@ int main(int argc, char **argv)
     if (status == FIRN_OK)
         status = take_prompt(&r, &error);
     if (status == FIRN_OK)
-        status = tool_constraint_open(&s.constraint, &r.constraint, &error);
+        status = s.replayed.constraint_kind.data == NULL
+                     ? tool_constraint_open(&s.constraint, &r.constraint, &error)
+                     : tool_constraint_open_as(s.replayed.constraint_kind.data, s.replayed.constraint, &r.constraint,
+                                               &error);
     if (status == FIRN_OK) {
         handle_signals(s.model);
         r.logprobs = s.n_logprobs != NO_LOGPROBS;
@@ -582,6 +633,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "generate: error: %s\n", error.message);
     tool_chat_close(&r.chat);
     tool_constraint_close(&r.constraint);
+    tool_record_free(&s.replayed);
     firn_generation_release(r.generation);
     firn_session_release(r.session);
     firn_model_release(r.model);

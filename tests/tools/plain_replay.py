@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""generate --record and --replay on the default checkpoint: what a record holds, that its text comes again byte for
+byte whatever the threads and the kernels, and what is said where it doesn't."""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+CHECKPOINT = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SKIPPED = 77
+
+
+def find_checkpoint():
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(os.environ.get("FIRN_CHECKPOINTS") or os.path.join(cache, "firn"), CHECKPOINT)
+
+
+class Generate:
+    def __init__(self, build, folder):
+        self.program, self.folder = str(pathlib.Path(build) / "bin" / "generate"), folder
+
+    def run(self, *arguments):
+        done = subprocess.run([self.program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=120, check=False)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    def record(self, *arguments):
+        """Output and record of a text."""
+        path = os.path.join(self.folder, "record.json")
+        status, out, err = self.run("-m", find_checkpoint(), "--record", path, *arguments)
+        assert status == 0, err
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        assert text.endswith("}\n") and text.count("\n") == 1
+        return out, json.loads(text)
+
+    def write(self, *records):
+        path = os.path.join(self.folder, "written.jsonl")
+        with open(path, "w", encoding="utf-8") as file:
+            for record in records:
+                file.write(json.dumps(record) + "\n")
+        return path
+
+    def replays(self, out, record, *arguments):
+        status, again, err = self.run("--replay", self.write(record), *arguments)
+        assert status == 0 and again == out, (arguments, err)
+
+    def differs(self, record, *parts, arguments=()):
+        path = self.write(record)
+        status, out, err = self.run("--replay", path, *arguments)
+        line = err.strip().split("\n")[-1]
+        assert status == 1 and line.startswith("generate: error: " + path), err
+        for part in parts:
+            assert part in line, (part, line)
+        return out
+
+
+def test_a_record_says_what_made_the_text(generate):
+    out, record = generate.record("--raw", "One, two,", "-n", "8", "--temp", "1.2")
+    with open(find_checkpoint(), "rb") as file:
+        assert record["checkpoint"] == {"path": find_checkpoint(), "sha256": hashlib.sha256(file.read()).hexdigest()}
+    assert record["adapters"] == [] and record["messages"] is None and record["constraint"] is None
+    assert record["prompt"] == "One, two," and len(record["prompt_ids"]) == 4 and len(record["ids"]) == 8
+    assert out.decode() == record["prompt"] + record["text"] and record["stop"] == "limit" and record["sequence"] == 0
+    assert record["params"]["temperature"] == 1.2 and record["params"]["seed"] >= 0 and record["n_ctx"] == 8192
+    assert generate.run("--version")[1].decode().strip() == "firn " + record["firn"]
+
+
+def test_the_text_comes_again(generate):
+    cases = (["--raw", "A story: ", "-n", "20", "--temp", "1.5", "--repeat-penalty", "1.2"],
+             ["What is snow?", "-n", "15", "-sys", "Be \"brief\".\n"],
+             ["--raw", "Name: ", "--regex", "[A-Z][a-z]{2,5}", "--top-k", "0"],
+             ["--raw", "Answer: ", "--choices", "yes,no"],
+             ["--ids", "504,3575", "-n", "5", "-c", "64"],
+             ["--raw", "The", "-n", "12", "--banned-string", " is", "--stop", "."])
+    for arguments in cases:
+        out, record = generate.record(*arguments)
+        generate.replays(out, record)
+        generate.replays(out, record, "-t", "1", "--cpu", "avx2" if "avx2" in open("/proc/cpuinfo").read() else "scalar")
+
+
+def test_what_the_clock_ended_comes_again_as_far_as_it_went(generate):
+    out, record = generate.record("--raw", "Once upon a time", "--time-limit-ms", "150", "--ignore-eos")
+    assert record["stop"] == "time" and len(record["ids"]) > 0
+    generate.replays(out, record)
+
+
+def test_one_of_several(generate):
+    records = [generate.record("--raw", "A", "-n", "3", "--seed", str(seed))[1] for seed in (1, 2)]
+    records[1]["measures"] = {"length": 3}
+    path = generate.write(*records)
+    assert "--row" in generate.run("--replay", path)[2]
+    for row in (1, 2):
+        status, out, err = generate.run("--replay", path, "--row", str(row))
+        assert status == 0 and out.decode() == "A" + records[row - 1]["text"], err
+    assert "2 records" in generate.run("--replay", path, "--row", "3")[2]
+
+
+def test_what_differs_is_said(generate):
+    _, record = generate.record("--raw", "A", "-n", "4", "--temp", "0")
+    right = record["ids"][2]
+    changed = dict(record, ids=record["ids"][:2] + [77] + record["ids"][3:], firn="0.0.0")
+    out = generate.differs(changed, "token 3 is %d " % right, "and was 77 ", "it was 0.0.0")
+    assert out.decode() == "A" + record["text"]
+    generate.differs(dict(record, ids=record["ids"] + [5]), "token 5 is none and was 5 ")
+    generate.differs(dict(record, text="B"), "their text is another")
+    generate.differs(dict(record, stop="end"), "\"limit\" and did for \"end\"")
+    generate.differs(dict(record, checkpoint={"sha256": "ab" * 32}), "the text is the same", "the checkpoint is another",
+                     "abababababab", arguments=["-m", find_checkpoint()])
+    generate.differs(record, "token 4 is none", arguments=["-n", "3"])
+    generate.replays(b"A" + record["text"].encode(), dict(record, firn="0.0.0"))
+
+
+def test_bad_records_and_places(generate):
+    _, record = generate.record("--raw", "A", "-n", "2")
+    for change, part in (({"params": {"temperature": -1}}, "temperature"), ({"adapters": ["a"]}, "adapters"),
+                         ({"ids": "x"}, "an array of token ids"), ({"constraint": {"kind": "x"}}, "'x'")):
+        path = generate.write(dict(record, **change))
+        status, out, err = generate.run("--replay", path)
+        assert status == 1 and out == b"" and part in err and err.count("\n") == 1, err
+    for arguments, part in ((["--replay", path, "-p", "a"], "takes no prompt"), (["-i", "--record", "x"], "-i takes no"),
+                            (["--replay", "/nowhere"], "/nowhere")):
+        status, out, err = generate.run(*arguments)
+        assert status == 1 and part in err, err
+    status, _, err = generate.run("-m", find_checkpoint(), "--raw", "A", "-n", "1", "--record", "/nowhere/x")
+    assert status == 1 and "/nowhere/x" in err, err
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True)
+    if not os.path.exists(find_checkpoint()):
+        print(f"skipped: {find_checkpoint()} isn't there")
+        sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
+    build = parser.parse_args().build
+    for name, test in sorted(globals().items()):
+        if name.startswith("test_"):
+            with tempfile.TemporaryDirectory() as folder:
+                test(Generate(build, folder))
+            print("passed", name)
+
+
+main()
