@@ -418,6 +418,48 @@ static bool finish_edges(const analysis *a, eng_automaton *automaton)
     return true;
 }
 
+/* The state's call, where it has one and else at most an edge that reads nothing, which goes to *beside. */
+static const eng_edge *only_call(const eng_automaton *automaton, uint32_t state, uint32_t *beside)
+{
+    const eng_edge *call = NULL;
+    *beside = ENG_NO_STATE;
+    for (uint32_t i = automaton->first_edge[state]; i < automaton->first_edge[state + 1]; i++) {
+        const eng_edge *const edge = &automaton->edges[i];
+        if (edge->kind == ENG_EDGE_CALL && call == NULL)
+            call = edge;
+        else if (edge->kind == ENG_EDGE_NOTHING && *beside == ENG_NO_STATE)
+            *beside = edge->target;
+        else
+            return NULL;
+    }
+    return call;
+}
+
+/*
+ * In a bounded repetition, such as a string's length, states count what came and are alike otherwise, until the bound
+ * is near: only one of them then needs to be looked at. A repetition reads one byte at least.
+ */
+static bool find_alike(eng_automaton *automaton, const bool *empty)
+{
+    uint32_t *const left = calloc(automaton->n_states + (size_t)1, sizeof *left);
+    automaton->left = left;
+    automaton->alike = malloc((automaton->n_states + (size_t)1) * sizeof *automaton->alike);
+    for (uint32_t state = automaton->n_states; state-- > 0 && left != NULL && automaton->alike != NULL;) {
+        uint32_t beside, next_beside;
+        const eng_edge *const call = only_call(automaton, state, &beside);
+        automaton->alike[state] = state;
+        if (call == NULL || call->target <= state || empty[automaton->starts[call->rule]])
+            continue;
+        const eng_edge *const next = only_call(automaton, call->target, &next_beside);
+        if (next == NULL || next->rule != call->rule || next_beside != beside)
+            continue;
+        left[state] = left[call->target] + 1;
+        if (left[state] > ENG_ALIKE_BYTES)
+            automaton->alike[state] = automaton->alike[call->target];
+    }
+    return left != NULL && automaton->alike != NULL;
+}
+
 static void make_classes(eng_automaton *automaton)
 {
     bool begins[257] = {true}; /* a byte that some edge tells from the one before it */
@@ -466,6 +508,8 @@ static firn_status finish(const eng_ir *ir, const eng_sketch *sketch, uint32_t *
     }
     looping = find_left_recursion(automaton, a.empty, &in_memory);
     if (!in_memory)
+        goto memory;
+    if (!find_alike(automaton, a.empty))
         goto memory;
     if (looping != ENG_NO_STATE) {
         const eng_ir_rule *const rule = &ir->rules[looping];
@@ -517,5 +561,7 @@ void eng_automaton_free(eng_automaton *automaton)
     free(automaton->first_edge);
     free(automaton->starts);
     free(automaton->ends);
+    free(automaton->left);
+    free(automaton->alike);
     *automaton = (eng_automaton){.edges = NULL};
 }

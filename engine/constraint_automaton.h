@@ -9,7 +9,7 @@
 
 #include "engine/constraint_ir.h"
 
-enum { ENG_STATES_MOST = 2000000, ENG_PRODUCT_MOST = 400000 };
+enum { ENG_STATES_MOST = 2000000, ENG_PRODUCT_MOST = 400000, ENG_ALIKE_BYTES = 32 };
 
 typedef enum eng_edge_kind {
     ENG_EDGE_BYTE,    /* reads a byte from `first` to `last` */
@@ -28,6 +28,11 @@ typedef struct eng_automaton {
     uint32_t *first_edge; /* [n_states + 1] */
     uint32_t *starts;     /* [n_rules], or ENG_NO_STATE where a rule matches nothing */
     bool *ends;           /* [n_states] the last state of a rule: it has no edges */
+    /*
+     * [n_states] Where a bounded repetition is counted: how many states behind this one differ in the count only; and
+     * the one of them that stands for it while more than ENG_ALIKE_BYTES are left. Others: 0, and itself.
+     */
+    uint32_t *left, *alike;
     uint32_t n_states, n_rules;
     size_t n_edges;
     uint32_t n_classes;    /* bytes that no edge tells apart are in one class */

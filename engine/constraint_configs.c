@@ -243,6 +243,8 @@ static uint32_t intern(eng_configs *c, uint64_t *items, size_t count, bool can_e
                                             .n_items = (uint32_t)count,
                                             .row = ENG_CONFIG_UNKNOWN,
                                             .plain = ENG_CONFIG_UNKNOWN,
+                                            .alike = ENG_CONFIG_UNKNOWN,
+                                            .loops = ENG_CONFIG_UNKNOWN,
                                             .can_end = can_end};
     c->n_items += count;
     c->config_table[slot] = (uint32_t)(c->n_configs + 1);
@@ -420,4 +422,59 @@ bool eng_config_plain(eng_configs *c, uint32_t config, unsigned n_characters)
         config = c->configs[config].plain;
     }
     return config != ENG_CONFIG_DEAD;
+}
+
+/* ---- counters ---- */
+
+/* Sorts items and keeps one of each. */
+static size_t without_doubles(uint64_t *items, size_t count)
+{
+    size_t kept = 0;
+    qsort(items, count, sizeof *items, compare_items);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || items[i] != items[kept - 1])
+            items[kept++] = items[i];
+    return kept;
+}
+
+uint32_t eng_config_alike(eng_configs *c, uint32_t config)
+{
+    const eng_automaton *const a = c->automaton;
+    const eng_config from = c->configs[config];
+    if (from.alike != ENG_CONFIG_UNKNOWN)
+        return from.alike;
+    if (!grow(c, (void **)&c->waiting, &c->room_waiting, from.n_items + (size_t)1, sizeof *c->waiting))
+        return ENG_CONFIG_DEAD;
+    uint32_t left = UINT32_MAX, to = config;
+    for (uint32_t i = 0; i < from.n_items; i++) { /* what counts is where the repeated rule returns to */
+        const uint64_t item = c->items[from.items + i];
+        uint32_t stack = (uint32_t)item;
+        const eng_stack top = c->stacks[stack];
+        if (stack != 0 && a->alike[top.state] != top.state) {
+            left = a->left[top.state] < left ? a->left[top.state] : left;
+            stack = push(c, a->alike[top.state], top.below);
+        }
+        c->waiting[i] = (item >> 32) << 32 | stack;
+    }
+    if (left != UINT32_MAX)
+        to = intern(c, c->waiting, without_doubles(c->waiting, from.n_items), from.can_end);
+    if (!failed(c)) {
+        c->configs[config].alike = to;
+        c->configs[config].left = left;
+    }
+    return to;
+}
+
+uint32_t eng_config_plain_run(eng_configs *c, uint32_t config)
+{
+    const uint32_t alike = eng_config_alike(c, config), least = ENG_ALIKE_BYTES;
+    if (alike == config || failed(c))
+        return 0;
+    if (c->configs[alike].loops == ENG_CONFIG_UNKNOWN) {
+        const bool loops = eng_config_plain(c, alike, least) && eng_config_plain(c, config, 1) &&
+                           eng_config_alike(c, c->configs[config].plain) == alike;
+        c->configs[alike].loops = loops;
+    }
+    /* after left - least of them, the configuration is the one that is alike, where `least` may follow */
+    return c->configs[alike].loops == 1 ? c->configs[config].left : 0;
 }

@@ -36,6 +36,9 @@ typedef struct eng_config {
     uint32_t n_items; /* each state << 32 | stack, ascending */
     uint32_t row;     /* in `rows`, or ENG_CONFIG_UNKNOWN */
     uint32_t plain;   /* after any plain character: see eng_config_plain */
+    uint32_t alike;   /* see eng_config_alike; ENG_CONFIG_UNKNOWN: not looked for */
+    uint32_t left;    /* repetitions, where another configuration is alike */
+    uint32_t loops;   /* where this one stands for others: whether plain characters lead from these to these */
     uint32_t mask;    /* kept mask + 1, or 0 */
     bool can_end;
 } eng_config;
@@ -81,6 +84,12 @@ static inline uint32_t eng_config_step(eng_configs *c, uint32_t config, uint8_t 
 
 /* True if any n plain characters (no '"', no '\', no control) may follow, in any order. */
 bool eng_config_plain(eng_configs *c, uint32_t config, unsigned n_characters);
+
+/* One from which the next ENG_ALIKE_BYTES bytes may be the same, the same for many; maybe itself. */
+uint32_t eng_config_alike(eng_configs *c, uint32_t config);
+
+/* So many plain characters surely may follow. Known only where another configuration is alike; else 0. */
+uint32_t eng_config_plain_run(eng_configs *c, uint32_t config);
 
 /* The same configuration in other tables. */
 uint32_t eng_config_copy(eng_configs *to, const eng_configs *from, uint32_t config);

@@ -33,6 +33,17 @@ static uint32_t here(const firn_constraint_state *state)
     return state->history[state->n_tokens];
 }
 
+/* Where the bytes of a token lead. */
+static uint32_t follow(firn_constraint_state *state, int32_t id)
+{
+    const base_slice bytes = eng_token_bytes(state->vocabulary, id);
+    eng_configs *const configs = &state->configs;
+    uint32_t at = here(state);
+    for (size_t i = 0; i < bytes.length && at != ENG_CONFIG_DEAD; i++)
+        at = eng_config_step(configs, at, configs->automaton->class_of[(uint8_t)bytes.data[i]]);
+    return at;
+}
+
 /* Copies the history to fresh tables. */
 static bool copy_history(eng_configs *to, const firn_constraint_state *from, uint32_t *history)
 {
@@ -160,7 +171,7 @@ static size_t walk(firn_constraint_state *state, uint32_t from, const eng_trie *
     return looked_at;
 }
 
-static void keep_mask(firn_constraint_state *state, const uint64_t *bits)
+static void keep_mask(firn_constraint_state *state, uint32_t config, const uint64_t *bits)
 {
     const size_t n_words = state->vocabulary->n_words;
     if (state->n_masks == KEPT_MASKS_MOST) {
@@ -171,7 +182,7 @@ static void keep_mask(firn_constraint_state *state, const uint64_t *bits)
     if (!eng_grow((void **)&state->masks, &state->room_masks, (state->n_masks + (size_t)1) * n_words, sizeof *bits))
         return; /* made again next time */
     memcpy(state->masks + state->n_masks * n_words, bits, n_words * sizeof *bits);
-    state->configs.configs[here(state)].mask = ++state->n_masks;
+    state->configs.configs[config].mask = ++state->n_masks;
 }
 
 static bool any(const uint64_t *bits, size_t n_words)
@@ -182,33 +193,58 @@ static bool any(const uint64_t *bits, size_t n_words)
     return all != 0;
 }
 
-/* The tokens of text that may follow. */
-static firn_status mask_text(firn_constraint_state *state, uint64_t *bits, firn_error *error)
+/* The tokens that may follow a configuration. */
+static void mask_config(firn_constraint_state *state, uint32_t config, uint64_t *bits)
 {
     const firn_vocabulary *const vocabulary = state->vocabulary;
     const size_t n_words = vocabulary->n_words;
     eng_configs *const configs = &state->configs;
-    const uint32_t kept = configs->configs[here(state)].mask;
+    const uint32_t kept = configs->configs[config].mask;
     if (kept != 0) {
         memcpy(bits, state->masks + (kept - 1) * n_words, n_words * sizeof *bits);
-        return FIRN_OK;
+        return;
     }
-    eng_configs_allow(configs, WORK_MOST);
     size_t looked_at = 0;
-    if (eng_config_plain(configs, here(state), ENG_PLAIN_CHARACTERS)) {
-        uint32_t at = here(state);
+    if (eng_config_plain(configs, config, ENG_PLAIN_CHARACTERS)) {
+        uint32_t at = config;
         memcpy(bits, vocabulary->plain_mask, n_words * sizeof *bits);
         for (size_t i = 0; i <= ENG_PLAIN_CHARACTERS; i++, at = configs->configs[at].plain)
             looked_at += walk(state, at, &vocabulary->rests[i], vocabulary->same_rest, bits);
     } else {
         memset(bits, 0, n_words * sizeof *bits);
-        looked_at += walk(state, here(state), &vocabulary->plain, vocabulary->same, bits);
-        looked_at += walk(state, here(state), &vocabulary->other, vocabulary->same, bits);
+        looked_at += walk(state, config, &vocabulary->plain, vocabulary->same, bits);
+        looked_at += walk(state, config, &vocabulary->other, vocabulary->same, bits);
     }
+    if (configs->error.status == FIRN_OK && looked_at > KEPT_MASK_NODES)
+        keep_mask(state, config, bits);
+}
+
+/* Where the bits are those of a configuration that is alike: longer tokens see what is not. */
+static void mask_long(firn_constraint_state *state, uint64_t *bits)
+{
+    const firn_vocabulary *const vocabulary = state->vocabulary;
+    const uint32_t plain_run = eng_config_plain_run(&state->configs, here(state));
+    for (size_t i = 0; i < vocabulary->n_words; i++)
+        bits[i] &= ~vocabulary->long_mask[i];
+    for (size_t i = 0; i < vocabulary->n_long_plain; i++) {
+        const eng_long_token token = vocabulary->long_plain[i];
+        if (token.n_characters <= plain_run || follow(state, token.id) != ENG_CONFIG_DEAD)
+            bits[token.id / 64] |= (uint64_t)1 << token.id % 64;
+    }
+    walk(state, here(state), &vocabulary->long_other, vocabulary->same_long, bits);
+}
+
+/* The tokens of text that may follow. */
+static firn_status mask_text(firn_constraint_state *state, uint64_t *bits, firn_error *error)
+{
+    eng_configs *const configs = &state->configs;
+    eng_configs_allow(configs, WORK_MOST);
+    const uint32_t alike = eng_config_alike(configs, here(state));
+    mask_config(state, alike, bits);
+    if (alike != here(state))
+        mask_long(state, bits);
     if (configs->error.status != FIRN_OK)
         return base_fail(error, configs->error.status, FIRN_NO_OFFSET, "%s", configs->error.message);
-    if (looked_at > KEPT_MASK_NODES)
-        keep_mask(state, bits);
     return FIRN_OK;
 }
 
@@ -246,12 +282,11 @@ firn_status firn_constraint_accept(firn_constraint_state *state, int32_t id, fir
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to follow a constraint");
     uint32_t at = state->ended ? ENG_CONFIG_DEAD : here(state);
     const bool ends = vocabulary->kinds[id] == FIRN_TOKEN_ENDS;
-    const base_slice bytes = eng_token_bytes(vocabulary, id);
     eng_configs_allow(configs, WORK_TOKEN_MOST);
-    if (ends ? !firn_constraint_can_end(state) : bytes.length == 0)
+    if (ends ? !firn_constraint_can_end(state) : eng_token_bytes(vocabulary, id).length == 0)
         at = ENG_CONFIG_DEAD;
-    for (size_t i = 0; i < bytes.length && at != ENG_CONFIG_DEAD; i++)
-        at = eng_config_step(configs, at, configs->automaton->class_of[(uint8_t)bytes.data[i]]);
+    if (at != ENG_CONFIG_DEAD)
+        at = follow(state, id);
     if (configs->error.status != FIRN_OK)
         return base_fail(error, configs->error.status, FIRN_NO_OFFSET, "%s", configs->error.message);
     if (at == ENG_CONFIG_DEAD)

@@ -2,7 +2,7 @@
 #include "engine/constraint_vocabulary.h"
 
 #include "base/utf8.h"
-#include "engine/constraint_ir.h"
+#include "engine/constraint_automaton.h"
 
 #include <stdlib.h>
 
@@ -117,6 +117,41 @@ static bool make_trie(const firn_vocabulary *v, const sorted_token *tokens, size
     return true;
 }
 
+/* How many characters a text of plain ones has; 0 where there are others. */
+static uint32_t count_plain(base_slice text)
+{
+    uint32_t n_characters = 0;
+    while (text.length > 0) {
+        size_t n_bytes;
+        const size_t n = leading_plain(text, &n_bytes);
+        if (n == 0)
+            return 0;
+        n_characters += (uint32_t)n;
+        text = (base_slice){text.data + n_bytes, text.length - n_bytes};
+    }
+    return n_characters;
+}
+
+static bool make_long(firn_vocabulary *v, sorted_token *tokens, sorted_token *spare, uint32_t *open)
+{
+    size_t room = 0, n_others = 0;
+    for (uint32_t id = 0; id < v->n_tokens; id++) {
+        const base_slice text = eng_token_bytes(v, (int32_t)id);
+        if (text.length <= ENG_ALIKE_BYTES)
+            continue;
+        v->long_mask[id / 64] |= (uint64_t)1 << id % 64;
+        const uint32_t n_characters = count_plain(text);
+        if (n_characters == 0)
+            tokens[n_others++] = sorted_token_of(v, (int32_t)id, 0);
+        else if (eng_grow((void **)&v->long_plain, &room, v->n_long_plain + 1, sizeof *v->long_plain))
+            v->long_plain[v->n_long_plain++] = (eng_long_token){(int32_t)id, n_characters};
+        else
+            return false;
+    }
+    sort_tokens(v, tokens, spare, n_others);
+    return make_trie(v, tokens, n_others, open, v->same_long, &v->long_other);
+}
+
 static bool make_tries(firn_vocabulary *v)
 {
     sorted_token *const tokens = malloc((v->n_tokens + (size_t)1) * sizeof *tokens);
@@ -140,6 +175,7 @@ static bool make_tries(firn_vocabulary *v)
         sort_tokens(v, tokens, spare, count);
         made = make_trie(v, tokens, count, open, v->same_rest, &v->rests[n_plain]);
     }
+    made = made && make_long(v, tokens, spare, open);
     free(tokens);
     free(spare);
     free(open);
@@ -193,10 +229,12 @@ firn_status firn_vocabulary_create(uint32_t n_tokens, firn_token_callback token,
     v->kinds = calloc(n_tokens + (size_t)1, 1);
     v->same = malloc((n_tokens + (size_t)1) * sizeof *v->same);
     v->same_rest = malloc((n_tokens + (size_t)1) * sizeof *v->same_rest);
+    v->same_long = malloc((n_tokens + (size_t)1) * sizeof *v->same_long);
+    v->long_mask = calloc(v->n_words + (size_t)1, sizeof *v->long_mask);
     v->plain_mask = calloc(v->n_words + (size_t)1, sizeof *v->plain_mask);
     v->end_mask = calloc(v->n_words + (size_t)1, sizeof *v->end_mask);
-    if (v->offsets == NULL || v->kinds == NULL || v->same == NULL || v->same_rest == NULL || v->plain_mask == NULL ||
-        v->end_mask == NULL)
+    if (v->offsets == NULL || v->kinds == NULL || v->same == NULL || v->same_rest == NULL || v->same_long == NULL ||
+        v->long_mask == NULL || v->plain_mask == NULL || v->end_mask == NULL)
         goto memory;
     for (uint32_t id = 0; id < n_tokens && status == FIRN_OK; id++)
         status = add_token(v, (int32_t)id, token, argument, &room, error);
@@ -222,6 +260,10 @@ void firn_vocabulary_release(firn_vocabulary *v)
     free(v->kinds);
     free(v->same);
     free(v->same_rest);
+    free(v->same_long);
+    free(v->long_mask);
+    free(v->long_plain);
+    free(v->long_other.nodes);
     for (size_t i = 0; i <= ENG_PLAIN_CHARACTERS; i++)
         free(v->rests[i].nodes);
     free(v->plain.nodes);

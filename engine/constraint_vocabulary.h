@@ -26,6 +26,11 @@ typedef struct eng_trie {
     uint32_t n_nodes;
 } eng_trie;
 
+typedef struct eng_long_token {
+    int32_t id;
+    uint32_t n_characters;
+} eng_long_token;
+
 struct firn_vocabulary {
     atomic_uint references;
     uint32_t n_tokens, n_words; /* 64-bit words of a mask */
@@ -40,7 +45,14 @@ struct firn_vocabulary {
      * plain characters lead the same way, only what follows them is walked.
      */
     eng_trie rests[ENG_PLAIN_CHARACTERS + 1];
-    int32_t *same_rest;   /* [n_tokens] as `same`, in those tries */
+    int32_t *same_rest; /* [n_tokens] as `same`, in those tries */
+    /* Tokens of more than ENG_ALIKE_BYTES bytes once more: those of plain characters as a list, the others as a trie.
+     */
+    eng_long_token *long_plain; /* [n_long_plain] */
+    size_t n_long_plain;
+    eng_trie long_other;
+    int32_t *same_long;   /* [n_tokens] as `same`, in that trie */
+    uint64_t *long_mask;  /* [n_words] all of them */
     uint64_t *plain_mask; /* [n_words] */
     uint64_t *end_mask;   /* [n_words] tokens that end the text */
 };

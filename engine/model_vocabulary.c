@@ -31,7 +31,7 @@ firn_status firn_model_vocabulary(firn_model *model, firn_vocabulary **out, firn
     d.bytes = malloc(d.capacity + 1);
     if (d.bytes == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", d.capacity);
-    const firn_status status = firn_vocabulary_create(model->hyperparameters->n_vocab, describe, &d, &made, error);
+    const firn_status status = firn_vocabulary_create(tok_count(model->tokenizer), describe, &d, &made, error);
     free(d.bytes);
     if (status != FIRN_OK)
         return status;

@@ -359,6 +359,12 @@ Test(constraint, masks_are_what_is_accepted)
         check_masks(R, "[a-c]*|(ab|abc)+ [^\"]{3,30}", seed);
         check_masks(R, "\"([^\"\\\\\\x00-\\x1f]|\\\\[\"\\\\n])*\"", seed);
         check_masks(R, "\"[^\"\\\\\\x00-\\x1f]{0,20}\"", seed);
+        check_masks(R, "\"[^\"\\\\\\x00-\\x1f]{0,90}\"", seed);
+        check_masks(R, "\"([^\"\\\\\\x00-\\x1f]|\\\\[\"\\\\n]){60,150}\" *", seed);
+        check_masks(R, "[a ]{100}x|[ab]{40,80}\"?", seed);
+        check_masks(R, "([ab]?c?){60}", seed);
+        check_masks(R, "([ab]{0,50}){0,70}|( {3}){50}", seed);
+        check_masks(FIRN_CONSTRAINT_SCHEMA, "{\"type\": \"string\", \"minLength\": 45, \"maxLength\": 120}", seed);
         check_masks(R, "(.|\\n)*", seed);
         check_masks(G, "root ::= \"(\" root \")\" root | \"a\"*", seed);
         check_masks(G, "root ::= \"{\" (\"\\\"\" [^\"]* \"\\\": \" root)? \"}\" | \"[]\" | [0-9]+", seed);

@@ -6,16 +6,58 @@
 #include <string.h>
 
 static const char *const texts[] = {
-    "ab",       "abc",      "ba",   "cab",  "aaa",   "\", \"",      "\":",
-    "\": ",     "{\"",      "\"}",  "}",    "]}",    "\"a\"",       "true",
-    "null",     "false",    "12",   "123",  "0.5",   "-1",          ",\n",
-    "\n  ",     "  ",       "\\\"", "\\n",  "\\u00", "é",           "日本",
-    "\xF0\x9F", "\x98\x80", "name", "age",  "id",    "hello world", "abcdefghijklmnopq",
-    "((",       "))",       "())",  "a\"b", "[]",    "ab", /* a second token with the same bytes */
+    "ab",
+    "abc",
+    "ba",
+    "cab",
+    "aaa",
+    "\", \"",
+    "\":",
+    "\": ",
+    "{\"",
+    "\"}",
+    "}",
+    "]}",
+    "\"a\"",
+    "true",
+    "null",
+    "false",
+    "12",
+    "123",
+    "0.5",
+    "-1",
+    ",\n",
+    "\n  ",
+    "  ",
+    "\\\"",
+    "\\n",
+    "\\u00",
+    "é",
+    "日本",
+    "\xF0\x9F",
+    "\x98\x80",
+    "name",
+    "age",
+    "id",
+    "hello world",
+    "abcdefghijklmnopq",
+    "((",
+    "))",
+    "())",
+    "a\"b",
+    "[]",
+    "ab", /* a second token with the same bytes */
+    /* longer than what constraints look at as a whole */
+    "                                        ",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+    "日本日本日本日本日本日本日本",
+    "abbaabbaabbaabbaabbaabbaabbaabba\\n\"",
+    "\"                                                       ",
 };
 enum { TEXTS = sizeof texts / sizeof texts[0], FIRST_TEXT = SUPPORT_CONTROL_TOKEN + 1 };
 
-size_t support_token_bytes(int32_t id, char bytes[32])
+size_t support_token_bytes(int32_t id, char bytes[SUPPORT_TOKEN_BYTES])
 {
     if (id < 256) {
         bytes[0] = (char)id;
@@ -23,7 +65,7 @@ size_t support_token_bytes(int32_t id, char bytes[32])
     }
     if (id < FIRST_TEXT)
         return 0;
-    return (size_t)snprintf(bytes, 32, "%s", texts[(id - FIRST_TEXT) % TEXTS]);
+    return (size_t)snprintf(bytes, SUPPORT_TOKEN_BYTES, "%s", texts[(id - FIRST_TEXT) % TEXTS]);
 }
 
 static firn_token_kind describe(void *argument, int32_t id, const char **bytes, size_t *length)
@@ -36,7 +78,7 @@ static firn_token_kind describe(void *argument, int32_t id, const char **bytes, 
 
 firn_vocabulary *support_byte_vocabulary(void)
 {
-    char buffer[32];
+    char buffer[SUPPORT_TOKEN_BYTES];
     firn_vocabulary *vocabulary;
     if (firn_vocabulary_create(FIRST_TEXT + TEXTS, describe, buffer, &vocabulary, NULL) != FIRN_OK)
         abort();

@@ -5,13 +5,13 @@
 
 #include "engine/constraint.h"
 
-enum { SUPPORT_END_TOKEN = 256, SUPPORT_CONTROL_TOKEN = 257, SUPPORT_TOKENS = 299 };
+enum { SUPPORT_END_TOKEN = 256, SUPPORT_CONTROL_TOKEN = 257, SUPPORT_TOKENS = 305, SUPPORT_TOKEN_BYTES = 96 };
 
-/* The 256 bytes, an end, a control token, and texts of two to twenty bytes such as tokenizers have. */
+/* The 256 bytes, an end, a control token, and texts such as tokenizers have. */
 firn_vocabulary *support_byte_vocabulary(void);
 
 /* The bytes of one of its tokens. */
-size_t support_token_bytes(int32_t id, char bytes[32]);
+size_t support_token_bytes(int32_t id, char bytes[SUPPORT_TOKEN_BYTES]);
 
 /* Compiles or aborts. */
 firn_constraint *support_compile(firn_constraint_kind kind, const char *text);
