@@ -11,15 +11,36 @@
 
 enum {
     LONGEST_CACHED_WORD = 64, /* bytes */
-    MOST_CACHED_WORDS = 1 << 15,
+    MOST_CACHED_WORDS = 1 << 17,
+    MOST_CACHED_PAIRS = 1 << 15,
+    MOST_WAITING = 16,
+    FEW_IDS = 2,
+    LEAST_TO_CUT = 12,        /* bytes of a word */
+    LEAST_FOR_CUTS = 1 << 18, /* bytes of a text that is worth finding out where words may be cut */
 };
+
+/* A word's bytes: those of up to 16 in two numbers that may overlap, of longer ones where they are. */
+typedef struct tok_key {
+    uint64_t low, high;
+    const char *text; /* NULL: they are in the numbers */
+    uint32_t length;
+    bool part; /* of a longer word */
+} tok_key;
 
 /* A word that was encoded earlier in the same text. */
 typedef struct cached_word {
-    base_slice word; /* in the text */
-    size_t first_id; /* index of its first id */
+    tok_key key;
+    uint32_t first_id; /* index of its first id */
     uint32_t n_ids;
+    int32_t ids[FEW_IDS]; /* the first of them, again */
 } cached_word;
+
+/* A word whose turn comes soon. */
+typedef struct waiting_word {
+    base_slice word;
+    tok_key key;
+    cached_word *cached; /* its slot */
+} waiting_word;
 
 typedef struct encoder {
     const tok_tokenizer *tokenizer;
@@ -27,6 +48,9 @@ typedef struct encoder {
     tok_merger merger;
     cached_word *cache; /* [cache_mask + 1], the slot being chosen by the hash; NULL: none */
     size_t cache_mask;
+    waiting_word waiting[MOST_WAITING];
+    uint32_t n_waiting;
+    tok_cuts *cuts;     /* or NULL */
     bool after_unknown; /* several characters without token may make one unknown token */
     bool all_trusted;   /* all of the text may hold control tokens */
     bool regex_limit;   /* why it failed */
@@ -91,7 +115,9 @@ static void spell_characters(encoder *e, base_slice word, bool space_prefix)
         const char *const text = space ? TOK_SPACE_SYMBOL : at;
         const uint32_t bytes = space ? 3 : tok_character_at(at, end).length;
         merger->symbols[n].start = length;
-        merger->symbols[n].id = tok_find(e->tokenizer, (base_slice){text, bytes});
+        merger->symbols[n].id = bytes == 1 && (unsigned char)*text < 0x80
+                                    ? e->tokenizer->ascii_ids[(unsigned char)*text]
+                                    : tok_find(e->tokenizer, (base_slice){text, bytes});
         memcpy(merger->text + length, text, bytes);
         length += bytes;
         at += space_prefix ? 0 : space ? 1 : bytes;
@@ -151,7 +177,8 @@ static bool push_symbols(encoder *e)
     return true;
 }
 
-static bool encode_word(encoder *e, base_slice word, bool space_prefix)
+/* `part`: it is cut from a longer word. */
+static bool encode_word(encoder *e, base_slice word, bool space_prefix, bool part)
 {
     tok_merger *const merger = &e->merger;
     if (!tok_merger_reserve(merger, word.length + 1))
@@ -162,7 +189,7 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix)
         spell_byte_level(e, word);
     /* Lines end in runs that merges don't make, where a pre-tokeniser works on characters. */
     const tok_pretokenizer *const pre = e->tokenizer->pre;
-    if (e->tokenizer->ignore_merges || (pre && pre->characters && word.data[0] == '\n')) {
+    if ((e->tokenizer->ignore_merges && !part) || (pre && pre->characters && word.data[0] == '\n')) {
         const int32_t id = tok_find(e->tokenizer, (base_slice){merger->text, merger->text_length});
         if (id != TOK_NONE)
             return tok_push_id(e->ids, id);
@@ -171,23 +198,92 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix)
     return push_symbols(e);
 }
 
-/* As encode_word, by way of the cache. */
-static bool encode_cached(encoder *e, base_slice word)
+static tok_key key_of(base_slice word, bool part)
+{
+    tok_key key = {.length = (uint32_t)word.length, .part = part};
+    const char *const end = word.data + word.length;
+    if (word.length > 16) {
+        key.text = word.data;
+        key.low = tok_hash(word.data, word.length);
+    } else if (word.length >= 8) {
+        memcpy(&key.low, word.data, 8);
+        memcpy(&key.high, end - 8, 8);
+    } else if (word.length >= 4) {
+        memcpy(&key.low, word.data, 4);
+        memcpy(&key.high, end - 4, 4);
+    } else {
+        const unsigned char *const byte = (const unsigned char *)word.data;
+        key.low = (uint64_t)byte[0] << 16 | (uint64_t)byte[word.length / 2] << 8 | byte[word.length - 1];
+    }
+    return key;
+}
+
+static bool is_same(const tok_key *a, const tok_key *b)
+{
+    return a->low == b->low && a->high == b->high && a->length == b->length && a->part == b->part &&
+           (!a->text || memcmp(a->text, b->text, a->length) == 0);
+}
+
+static bool push_cached(encoder *e, const cached_word *cached)
+{
+    tok_ids *const ids = e->ids;
+    if (!reserve_ids(ids, (size_t)cached->n_ids + FEW_IDS))
+        return false;
+    memcpy(ids->ids + ids->count, cached->ids, sizeof cached->ids);
+    if (cached->n_ids > FEW_IDS)
+        memcpy(ids->ids + ids->count, ids->ids + cached->first_id, cached->n_ids * sizeof *ids->ids);
+    ids->count += cached->n_ids;
+    return true;
+}
+
+static bool encode_through(encoder *e, const waiting_word *next)
+{
+    if (is_same(&next->cached->key, &next->key))
+        return push_cached(e, next->cached);
+    const size_t first = e->ids->count;
+    if (!encode_word(e, next->word, false, next->key.part))
+        return false;
+    const size_t n_ids = e->ids->count - first;
+    *next->cached = (cached_word){.key = next->key, .first_id = (uint32_t)first, .n_ids = (uint32_t)n_ids};
+    for (size_t i = 0; i < n_ids && i < FEW_IDS; i++)
+        next->cached->ids[i] = e->ids->ids[first + i];
+    return true;
+}
+
+/* Encodes the words that wait; before any other id is pushed. */
+static bool encode_waiting(encoder *e)
+{
+    bool done = true;
+    for (uint32_t i = 0; done && i < e->n_waiting; i++)
+        done = encode_through(e, &e->waiting[i]);
+    e->n_waiting = 0;
+    return done;
+}
+
+/* As encode_word, by way of the cache: in a while, so that its slot has come from main memory by then. */
+static bool encode_cached(encoder *e, base_slice word, bool part)
 {
     if (!e->cache || word.length > LONGEST_CACHED_WORD)
-        return encode_word(e, word, false);
-    cached_word *const cached = &e->cache[tok_hash(word.data, word.length) & e->cache_mask];
-    if (base_slice_equal(cached->word, word)) {
-        if (!reserve_ids(e->ids, cached->n_ids))
+        return encode_waiting(e) && encode_word(e, word, false, part);
+    const tok_key key = key_of(word, part);
+    cached_word *const cached = &e->cache[tok_hash_mix(tok_hash_mix(key.length, key.low), key.high) & e->cache_mask];
+    __builtin_prefetch(cached, 1);
+    e->waiting[e->n_waiting++] = (waiting_word){word, key, cached};
+    return e->n_waiting < MOST_WAITING || encode_waiting(e);
+}
+
+static bool encode_in_parts(encoder *e, base_slice word)
+{
+    if (!e->cuts || word.length < LEAST_TO_CUT)
+        return encode_cached(e, word, false);
+    bool part = false;
+    while (word.length > 0) {
+        const size_t length = tok_cut(e->cuts, word);
+        part = part || length < word.length;
+        if (!encode_cached(e, (base_slice){word.data, length}, part))
             return false;
-        memcpy(e->ids->ids + e->ids->count, e->ids->ids + cached->first_id, cached->n_ids * sizeof *e->ids->ids);
-        e->ids->count += cached->n_ids;
-        return true;
+        word = (base_slice){word.data + length, word.length - length};
     }
-    const size_t first_id = e->ids->count;
-    if (!encode_word(e, word, false))
-        return false;
-    *cached = (cached_word){word, first_id, (uint32_t)(e->ids->count - first_id)};
     return true;
 }
 
@@ -241,10 +337,10 @@ static bool scan_words(encoder *e, const tok_pretokenizer *pre, base_slice text)
     base_slice word;
     tok_scanner_start(&scanner, pre, text);
     while (tok_scanner_next(&scanner, &word)) {
-        if (!encode_cached(e, word))
+        if (!encode_in_parts(e, word))
             return false;
     }
-    return true;
+    return encode_waiting(e);
 }
 
 static bool encode_sentence(encoder *e, base_slice text)
@@ -267,10 +363,11 @@ static bool encode_sentence(encoder *e, base_slice text)
     while (done && config->kind == TOK_SENTENCE_BPE && text.length > 0) {
         const base_slice word = {text.data, sentence_word(e->tokenizer, text)};
         /* the cache keeps no words of a text that goes soon */
-        done = space_prefix || normalised.data ? encode_word(e, word, space_prefix) : encode_cached(e, word);
+        done = space_prefix || normalised.data ? encode_word(e, word, space_prefix, false) : encode_in_parts(e, word);
         space_prefix = false;
         text = (base_slice){text.data + word.length, text.length - word.length};
     }
+    done = done && encode_waiting(e);
     tok_buffer_free(&normalised);
     return done;
 }
@@ -284,7 +381,7 @@ static bool encode_piece(encoder *e, base_slice word)
     case TOK_UNIGRAM:
         return tok_unigram_encode(e->tokenizer, word, push_unigram, e);
     default:
-        return encode_cached(e, word);
+        return encode_in_parts(e, word);
     }
 }
 
@@ -307,7 +404,7 @@ static bool encode_described(encoder *e, base_slice text, bool begins)
         done = piece.start == piece.end ||
                encode_piece(e, (base_slice){pieces.text.data + piece.start, piece.end - piece.start});
     }
-    done = done && keep(e, &pieces.text);
+    done = done && encode_waiting(e) && keep(e, &pieces.text);
     tok_pieces_free(&pieces);
     return done;
 }
@@ -376,6 +473,14 @@ static bool encode_text(encoder *e, base_slice text, unsigned flags, tok_trust t
     return !add || !config->add_eos || push_ids(e, &config->eos, config->eos != TOK_NONE);
 }
 
+/* Unknown characters in a row that make one token must not come apart. */
+static bool may_cut(const tok_tokenizer *tokenizer)
+{
+    const tok_config *const config = &tokenizer->config;
+    return (config->kind == TOK_BYTE_BPE || config->kind == TOK_SENTENCE_BPE) &&
+           (!config->fuse_unknown || config->byte_fallback);
+}
+
 static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags,
                           const tok_template_segment *segments, size_t n_segments, tok_ids *ids, firn_error *error)
 {
@@ -391,8 +496,12 @@ static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsig
     if (cache_size >= 32) {
         e.cache = calloc(cache_size, sizeof *e.cache); /* without memory for it we are slower, no more */
         e.cache_mask = cache_size - 1;
+        tok_merger_remember(&e.merger, cache_size < MOST_CACHED_PAIRS ? cache_size : MOST_CACHED_PAIRS);
     }
+    if (text.length >= LEAST_FOR_CUTS && may_cut(tokenizer))
+        e.cuts = tok_cuts_create(tokenizer);
     const bool done = encode_text(&e, text, flags, (tok_trust){segments, segments + n_segments});
+    free(e.cuts);
     free(e.cache);
     for (size_t i = 0; i < e.n_kept; i++)
         free(e.kept[i]);

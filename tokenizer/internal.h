@@ -82,6 +82,7 @@ struct tok_tokenizer {
     uint32_t *first_merges;      /* [n_tokens] (TOK_BYTE_BPE): rank + 1 of the first merge that makes it; 0: none */
     tok_merge_link *merge_links; /* [n_merges] */
     int32_t byte_ids[256];       /* or TOK_NONE */
+    int32_t ascii_ids[128];      /* tokens that are one character, where words are written in characters */
     tok_byte_text byte_texts[256];
     bool joins_space[256];            /* TOK_SENTENCE_BPE: in some token this byte comes before the space symbol */
     tok_specials specials;            /* found in the text as it is */
@@ -135,6 +136,13 @@ static inline int32_t tok_find_hashed(const tok_tokenizer *tokenizer, base_slice
 
 bool tok_push_id(tok_ids *ids, int32_t id); /* false: no memory */
 
+/* Where no merge goes from one character to the next. */
+typedef struct tok_cuts tok_cuts;
+tok_cuts *tok_cuts_create(const tok_tokenizer *tokenizer); /* NULL: no memory. Released by free() */
+
+/* The length of the first part of a word that can be encoded by itself. */
+size_t tok_cut(const tok_cuts *cuts, base_slice word);
+
 /* The text after the table of replacements, with symbols for spaces as the vocabulary wants them. False: no memory. */
 bool tok_normalise_sentence(const tok_tokenizer *tokenizer, base_slice text, tok_buffer *out);
 
@@ -166,18 +174,28 @@ typedef struct tok_symbol {
     int32_t id;              /* or TOK_NONE */
 } tok_symbol;
 
+/* What two tokens make. */
+typedef struct tok_pair {
+    uint64_t ids; /* left << 32 | right, + 1; 0: none */
+    uint32_t key; /* as pair_key above */
+    int32_t id;   /* as pair_id */
+} tok_pair;
+
 /* Room for the merging of one word. */
 typedef struct tok_merger {
     char *text;          /* [text_length]: the word as the vocabulary writes it */
     tok_symbol *symbols; /* [n_symbols + 1]: the last is no symbol but the word's end */
     uint64_t *heap;      /* [2 * n_symbols]: pair_key << 32 | index */
     uint32_t text_length, n_symbols;
+    tok_pair *pairs; /* [pair_mask + 1]: some that were looked up; or NULL */
+    size_t pair_mask;
     size_t capacity; /* symbols that there is room for, and 4 times as many bytes of text */
 } tok_merger;
 
 /* False: no memory. */
 bool tok_merger_reserve(tok_merger *merger, size_t n_symbols);
 void tok_merger_free(tok_merger *merger);
+void tok_merger_remember(tok_merger *merger, size_t n_pairs); /* a power of two */
 
 /*
  * Merges the symbols of merger->text for as long as the vocabulary knows a merge. Those that are left are linked by

@@ -49,15 +49,23 @@ static size_t trusted_at(tok_trust *trust, size_t at)
     return trust->segments < trust->end && trust->segments->from_template ? trust->segments->end - at : 0;
 }
 
+/* The greatest number in the set that is at most `most`, or 0. */
+static size_t longest_length(const uint64_t set[4], size_t most)
+{
+    uint64_t word = set[most >> 6] & UINT64_MAX >> (63 - (most & 63));
+    size_t i = most >> 6;
+    while (word == 0 && i > 0)
+        word = set[--i];
+    return word == 0 ? 0 : i * 64 + 63 - (size_t)__builtin_clzll(word);
+}
+
 /* The longest one that the text begins with, or NULL. Control tokens are within the first `trusted` bytes. */
 static const tok_special *special_at(const tok_specials *specials, base_slice text, size_t trusted)
 {
     const unsigned char first = (unsigned char)text.data[0];
     const bool second = text.length > 1 && tok_set_has(specials->second[first], (unsigned char)text.data[1]);
     size_t length = !second ? 1 : text.length < TOK_LONGEST_SPECIAL ? text.length : TOK_LONGEST_SPECIAL;
-    for (; length > 0; length--) {
-        if (!tok_set_has(specials->lengths[first], (unsigned)length))
-            continue;
+    for (; (length = longest_length(specials->lengths[first], length)) > 0; length--) {
         const tok_special *const special = find(specials, (base_slice){text.data, length});
         if (special && (length <= trusted || (special->flags & TOK_ADDED_CONTROL) == 0))
             return special;

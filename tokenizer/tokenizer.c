@@ -178,6 +178,8 @@ static void find_byte_tokens(tok_tokenizer *tokenizer)
             tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){text->text, text->length});
         else if (tokenizer->byte_ids[byte] == TOK_NONE && takes_byte_tokens(tokenizer))
             tokenizer->byte_ids[byte] = tok_find(tokenizer, (base_slice){hex, sizeof hex});
+        if (byte < 128)
+            tokenizer->ascii_ids[byte] = tok_find(tokenizer, (base_slice){(const char[1]){(char)byte}, 1});
     }
 }
 

@@ -56,6 +56,25 @@ static void check_text(const support_vocabulary *v, const char *name, int index,
     tok_ids_free(&ids);
 }
 
+/* A long text, which goes by way of caches and cuts, has the ids of its parts. */
+static void check_long_text(const support_vocabulary *v, const char *name, const char *texts, size_t length)
+{
+    enum { TIMES = 4, SKIPPED = 2 /* ids that may depend on what is before */ };
+    char *const text = malloc(TIMES * length);
+    for (size_t i = 0; i < TIMES; i++)
+        memcpy(text + i * length, texts, length);
+    tok_ids one = {0}, all = {0};
+    cr_assert_eq(tok_encode(v->tokenizer, (base_slice){text, length}, 0, &one, NULL), FIRN_OK);
+    cr_assert_eq(tok_encode(v->tokenizer, (base_slice){text, TIMES * length}, 0, &all, NULL), FIRN_OK);
+    cr_assert_gt(one.count, 20000);
+    cr_assert_geq(all.count, 3 * one.count);
+    for (size_t i = 0; i + SKIPPED < one.count; i++)
+        cr_assert_eq(all.ids[all.count - 1 - i], one.ids[one.count - 1 - i], "%s: id %zu from the end", name, i);
+    tok_ids_free(&one);
+    tok_ids_free(&all);
+    free(text);
+}
+
 static void check(const char *name)
 {
     char file[100];
@@ -80,6 +99,7 @@ static void check(const char *name)
         free(text);
     }
     cr_expect_eq(index, N_TEXTS);
+    check_long_text(&v, name, json + 2, json_length - 4); /* with quotes and commas, but without the brackets */
     support_vocabulary_close(&v);
     free(json);
     free(rows);
