@@ -286,6 +286,9 @@ size_t firn_find_texts(const firn_list *texts, const char *text, size_t length, 
 float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top, int32_t *top_ids,
                     float *top_logprobs);
 
+/* The same of `id` alone, and the entropy of the model's whole distribution in nats, both in one pass. */
+void firn_surprise(const float *logits, uint32_t n_vocab, int32_t id, float *logprob, float *entropy);
+
 /* ---- constraints on generated text ---- */
 
 #include "engine/constraint.h" /* firn_constraint: grammars, JSON schemas, regular expressions, choices */

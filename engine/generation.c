@@ -26,7 +26,7 @@ struct firn_generation {
     uint64_t *allowed;                 /* [n_vocab / 64 + 1] bits */
     float *masked;                     /* [n_vocab] logits as far as they are allowed */
     size_t n_top, logprob_capacity;    /* tokens */
-    float *logprobs, *top_logprobs;
+    float *logprobs, *top_logprobs, *entropies;
     int32_t *top_ids;
 };
 
@@ -60,9 +60,10 @@ static bool grow(void *array, size_t count, size_t width)
 
 static bool reserve_logprobs(firn_generation *g, size_t n_tokens)
 {
-    if (g->options.n_logprobs < 0 || n_tokens <= g->logprob_capacity)
+    if ((g->options.n_logprobs < 0 && !g->options.entropies) || n_tokens <= g->logprob_capacity)
         return true;
-    if (!grow(&g->logprobs, n_tokens, 1) || !grow(&g->top_ids, n_tokens, g->n_top) ||
+    if (!grow(&g->logprobs, n_tokens, g->options.n_logprobs >= 0) ||
+        !grow(&g->entropies, n_tokens, g->options.entropies) || !grow(&g->top_ids, n_tokens, g->n_top) ||
         !grow(&g->top_logprobs, n_tokens, g->n_top))
         return false;
     g->logprob_capacity = n_tokens;
@@ -154,6 +155,7 @@ void firn_generation_release(firn_generation *generation)
     free(generation->logprobs);
     free(generation->top_ids);
     free(generation->top_logprobs);
+    free(generation->entropies);
     free(generation);
 }
 
@@ -203,13 +205,19 @@ static firn_status pick(firn_generation *g, const float *logits, int32_t *id, fi
 static firn_status keep_logprobs(firn_generation *g, const float *logits, int32_t id, firn_error *error)
 {
     const size_t at = g->answer.n_tokens;
-    if (g->options.n_logprobs < 0)
+    if (g->options.n_logprobs < 0 && !g->options.entropies)
         return FIRN_OK;
     if (at == g->logprob_capacity && !reserve_logprobs(g, 2 * at + 64))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
                          "no memory for the log-probabilities of %zu tokens with %zu alternatives each", at, g->n_top);
-    g->logprobs[at] = firn_logprobs(logits, g->n_vocab, id, (uint32_t)g->n_top, g->top_ids + at * g->n_top,
-                                    g->top_logprobs + at * g->n_top);
+    float logprob = 0.0f;
+    if (g->options.entropies)
+        firn_surprise(logits, g->n_vocab, id, &logprob, &g->entropies[at]);
+    if (g->n_top > 0 || !g->options.entropies)
+        logprob = firn_logprobs(logits, g->n_vocab, id, (uint32_t)g->n_top, g->top_ids + at * g->n_top,
+                                g->top_logprobs + at * g->n_top);
+    if (g->options.n_logprobs >= 0)
+        g->logprobs[at] = logprob;
     return FIRN_OK;
 }
 
@@ -334,4 +342,9 @@ const float *firn_generation_logprobs(const firn_generation *generation, const i
     if (top_logprobs != NULL)
         *top_logprobs = generation->top_logprobs;
     return generation->logprobs;
+}
+
+const float *firn_generation_entropies(const firn_generation *generation)
+{
+    return generation->entropies;
 }

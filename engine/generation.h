@@ -30,6 +30,7 @@ typedef struct firn_generation_options {
     uint64_t sequence;  /* of the noise: texts of one seed and another sequence differ */
     uint32_t n_ctx;     /* positions that the session can hold; 0: any number */
     int32_t n_logprobs; /* keep each token's log-probability, and those of so many alternatives; -1: neither */
+    bool entropies;     /* keep the entropy of the model's distribution at each token */
     firn_explain_callback explain; /* NULL: none. Slow */
     void *explain_argument;
     uint32_t n_explained;        /* candidates to tell of */
@@ -93,5 +94,8 @@ const char *firn_generation_text(const firn_generation *generation, size_t *leng
  */
 const float *firn_generation_logprobs(const firn_generation *generation, const int32_t **top_ids,
                                       const float **top_logprobs);
+
+/* [n_ids] in nats, of the model's own distribution that each generated token came from. NULL where they aren't kept. */
+const float *firn_generation_entropies(const firn_generation *generation);
 
 #endif

@@ -61,6 +61,23 @@ static float sum_exp_chunk(const float logits[CHUNK], float highest)
     return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
+/* Adds a chunk's sum of e^d, and of e^d * d, where d = logit - highest. */
+static void add_entropy_chunk(const float logits[CHUNK], float highest, double *sum, double *weighted)
+{
+    floats sums[VECTORS] = {{0}}, weights[VECTORS] = {{0}};
+    for (int i = 0; i < CHUNK; i += LANES)
+        for (int v = 0; v < VECTORS; v++) {
+            const floats d = load(logits + i + v * WIDTH) - highest;
+            const floats e = exp_of_negative(d);
+            sums[v] += e;
+            weights[v] += e * (floats)((integers)d & (e > 0.0f)); /* 0 * -infinity is none */
+        }
+    const floats s = (sums[0] + sums[2]) + (sums[1] + sums[3]);
+    const floats w = (weights[0] + weights[2]) + (weights[1] + weights[3]);
+    *sum += (double)((s[0] + s[2]) + (s[1] + s[3]));
+    *weighted += (double)((w[0] + w[2]) + (w[1] + w[3]));
+}
+
 static float highest_of_chunk(const float logits[CHUNK])
 {
     const floats lowest = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
@@ -150,4 +167,24 @@ float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t 
     if (id < 0 || (uint32_t)id >= n_vocab)
         return 0.0f;
     return any ? (float)((double)eng_usable_logit(logits[id]) - (double)highest - sum_log) : -INFINITY;
+}
+
+void firn_surprise(const float *logits, uint32_t n_vocab, int32_t id, float *logprob, float *entropy)
+{
+    const float highest = eng_highest_logit(logits, n_vocab);
+    double sum = 0.0, weighted = 0.0;
+    *logprob = -INFINITY;
+    *entropy = 0.0f;
+    if (!(highest >= -FLT_MAX))
+        return;
+    for (uint32_t i = 0; i < n_vocab; i += CHUNK) {
+        float chunk[CHUNK];
+        if (n_vocab - i < CHUNK)
+            pad(logits + i, n_vocab - i, chunk);
+        add_entropy_chunk(n_vocab - i < CHUNK ? chunk : logits + i, highest, &sum, &weighted);
+    }
+    const double sum_log = kern_log_double(sum);
+    *entropy = (float)(sum_log - weighted / sum);
+    if (id >= 0 && (uint32_t)id < n_vocab)
+        *logprob = (float)((double)eng_usable_logit(logits[id]) - (double)highest - sum_log);
 }

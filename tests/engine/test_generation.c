@@ -185,12 +185,14 @@ Test(generation, log_probabilities_are_those_of_the_model)
     p.ignore_eos = true;
     firn_generation_options options = firn_generation_options_default();
     options.n_logprobs = TOP;
+    options.entropies = true;
     firn_generation *const g = create(&p, &options);
     run(g);
     size_t n;
     const int32_t *const ids = firn_generation_ids(g, &n), *top_ids;
     const float *top, *const logprobs = firn_generation_logprobs(g, &top_ids, &top);
     cr_assert_eq(n, N);
+    const float last = logprobs[N - 1];
     firn_session *const session = support_session(all.model, 0, 0);
     support_append(session, all.prompt, PROMPT);
     for (size_t i = 0; i < n; i++) {
@@ -198,12 +200,21 @@ Test(generation, log_probabilities_are_those_of_the_model)
         float expected[TOP];
         cr_expect_eq(logprobs[i],
                      firn_logprobs(firn_session_logits(session), all.n_vocab, ids[i], TOP, expected_ids, expected));
+        float logprob, entropy;
+        firn_surprise(firn_session_logits(session), all.n_vocab, ids[i], &logprob, &entropy);
+        cr_expect_eq(firn_generation_entropies(g)[i], entropy);
+        cr_expect_eq(logprobs[i], logprob);
         cr_expect_arr_eq(top_ids + i * TOP, expected_ids, sizeof expected_ids);
         cr_expect_arr_eq(top + i * TOP, expected, sizeof expected);
         support_append(session, &ids[i], 1);
     }
     firn_session_release(session);
     firn_generation_release(g);
+    options.n_logprobs = 0;
+    firn_generation *const same = create(&p, &options);
+    run(same);
+    cr_expect_eq(firn_generation_logprobs(same, NULL, NULL)[N - 1], last);
+    firn_generation_release(same);
 }
 
 Test(generation, an_empty_prompt_is_refused)

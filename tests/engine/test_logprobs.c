@@ -29,6 +29,30 @@ Test(logprobs, equal_to_the_definition)
     }
 }
 
+Test(logprobs, surprise_equal_to_the_definition)
+{
+    enum { N = 1003 };
+    float logits[N], logprob, entropy;
+    double total = 0, wanted = 0;
+    for (int i = 0; i < N; i++) {
+        logits[i] = 9.0f * sinf((float)i * 1.7f) - 20.0f;
+        total += exp(logits[i]);
+    }
+    for (int i = 0; i < N; i++)
+        wanted -= exp(logits[i]) / total * (logits[i] - log(total));
+    for (int id = 0; id < N; id += 50) {
+        firn_surprise(logits, N, id, &logprob, &entropy);
+        cr_assert_eq(logprob, firn_logprobs(logits, N, id, 0, NULL, NULL));
+        cr_assert_float_eq(entropy, wanted, 2e-6);
+    }
+    const float two[6] = {NAN, 3e38f, -INFINITY, 3e38f, -3e38f, INFINITY};
+    firn_surprise(two, 6, 3, &logprob, &entropy);
+    cr_assert_float_eq(logprob, -log(2), 1e-7);
+    cr_assert_float_eq(entropy, log(2), 1e-7);
+    firn_surprise(two, 1, 0, &logprob, &entropy);
+    cr_assert(logprob == -INFINITY && entropy == 0);
+}
+
 Test(logprobs, equal_tokens_come_by_ascending_id)
 {
     const float logits[6] = {1, 2, 1, 2, 0, 2};
