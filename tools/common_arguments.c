@@ -140,9 +140,16 @@ static firn_status set_positional(const tool_command *command, const char *text,
     return FIRN_OK;
 }
 
+static firn_status set_parameter(const tool_command *command, const tool_setter *setter,
+                                 const firn_parameter *parameter, const char *text, firn_error *error)
+{
+    return setter != NULL ? setter->set(setter->argument, parameter, text, error)
+                          : firn_parameter_set(command->parameters, parameter->name, text, error);
+}
+
 /* One option, with its value either in the same argument or in the next, which is then used up. */
-static firn_status parse_flag(const tool_command *command, const char *argument, const char *next, bool *used_next,
-                              firn_error *error)
+static firn_status parse_flag(const tool_command *command, const tool_setter *setter, const char *argument,
+                              const char *next, bool *used_next, firn_error *error)
 {
     const flag_name flag = {argument, strcspn(argument, "=")};
     const char *const joined = argument[flag.length] == '=' ? argument + flag.length + 1 : NULL;
@@ -158,18 +165,18 @@ static firn_status parse_flag(const tool_command *command, const char *argument,
         return unknown_flag(command, flag, error);
 
     const bool is_switch = option != NULL ? option->value == NULL : parameter->kind == FIRN_PARAMETER_SWITCH;
-    if (is_switch && joined != NULL)
+    if (is_switch && joined != NULL && (option != NULL || setter == NULL))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "%.*s takes no value", (int)flag.length,
                          flag.text);
     if (is_switch)
         return option != NULL ? set_option(option, NULL, error)
-                              : firn_parameter_set(command->parameters, parameter->name, "true", error);
+                              : set_parameter(command, setter, parameter, joined != NULL ? joined : "true", error);
     const char *const value = joined != NULL ? joined : next;
     *used_next = joined == NULL;
     if (option != NULL && value != NULL)
         return set_option(option, value, error);
     if (value != NULL)
-        return firn_parameter_set(command->parameters, parameter->name, value, error);
+        return set_parameter(command, setter, parameter, value, error);
     char range[FIRN_PARAMETER_RANGE_TEXT];
     if (option != NULL)
         snprintf(range, sizeof range, "%s", option->value);
@@ -181,6 +188,12 @@ static firn_status parse_flag(const tool_command *command, const char *argument,
 
 firn_status tool_parse(const tool_command *command, int argc, char *const *argv, firn_error *error)
 {
+    return tool_parse_into(command, NULL, argc, argv, error);
+}
+
+firn_status tool_parse_into(const tool_command *command, const tool_setter *setter, int argc, char *const *argv,
+                            firn_error *error)
+{
     bool flags_ended = false;
     for (int i = 1; i < argc; i++) {
         firn_status status = FIRN_OK;
@@ -188,7 +201,7 @@ firn_status tool_parse(const tool_command *command, int argc, char *const *argv,
         if (!flags_ended && strcmp(argv[i], "--") == 0)
             flags_ended = true;
         else if (!flags_ended && argv[i][0] == '-' && argv[i][1] != '\0')
-            status = parse_flag(command, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used_next, error);
+            status = parse_flag(command, setter, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used_next, error);
         else
             status = set_positional(command, argv[i], error);
         if (status != FIRN_OK)

@@ -47,6 +47,16 @@ typedef struct tool_command {
 /* argv[0] is skipped. On failure some targets may have been set. */
 firn_status tool_parse(const tool_command *command, int argc, char *const *argv, firn_error *error);
 
+/* Takes the value of a generation parameter instead of the command's `parameters`. */
+typedef struct tool_setter {
+    firn_status (*set)(void *argument, const firn_parameter *parameter, const char *text, firn_error *error);
+    void *argument;
+} tool_setter;
+
+/* The same with values for the setter. A switch may then have one too ("--ignore-eos=false"); without, it is "true". */
+firn_status tool_parse_into(const tool_command *command, const tool_setter *setter, int argc, char *const *argv,
+                            firn_error *error);
+
 /* Reads a preset: a JSON object of generation parameters. On failure they are as before. */
 firn_status tool_read_parameters(const char *path, firn_generation_parameters *parameters, firn_error *error);
 

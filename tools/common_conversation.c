@@ -188,23 +188,29 @@ static firn_status read_text(base_slice text, tool_conversation *out, firn_error
     return status == FIRN_OK ? base_json_next(&reader, &event, error) : status; /* nothing may follow */
 }
 
-firn_status tool_conversation_read(tool_conversation *conversation, const char *path, firn_error *error)
+firn_status tool_conversation_parse(tool_conversation *conversation, base_slice text, firn_error *error)
 {
-    tool_text text = {NULL, 0};
     tool_conversation found = {.messages = NULL};
-    firn_error fault = {0};
-    firn_status status = tool_read(path, &text, error);
-    if (status != FIRN_OK)
-        return status;
-    status = read_text((base_slice){text.data, text.length}, &found, &fault);
-    free(text.data);
+    const firn_status status = read_text(text, &found, error);
     if (status != FIRN_OK) {
         tool_conversation_free(&found);
-        return base_fail(error, status, fault.offset, "%.150s: %s", path, fault.message);
+        return status;
     }
     tool_conversation_free(conversation);
     *conversation = found;
     return FIRN_OK;
+}
+
+firn_status tool_conversation_read(tool_conversation *conversation, const char *path, firn_error *error)
+{
+    tool_text text = {NULL, 0};
+    firn_error fault = {0};
+    firn_status status = tool_read(path, &text, error);
+    if (status != FIRN_OK)
+        return status;
+    status = tool_conversation_parse(conversation, (base_slice){text.data, text.length}, &fault);
+    free(text.data);
+    return status == FIRN_OK ? FIRN_OK : base_fail(error, status, fault.offset, "%.150s: %s", path, fault.message);
 }
 
 /* ---- writing ---- */

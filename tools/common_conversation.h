@@ -47,6 +47,9 @@ size_t tool_conversation_last_user(const tool_conversation *conversation);
  */
 firn_status tool_conversation_read(tool_conversation *conversation, const char *path, firn_error *error);
 
+/* The same from a text. */
+firn_status tool_conversation_parse(tool_conversation *conversation, base_slice text, firn_error *error);
+
 /* The messages as an array, or (whole) as an object with the tools where there are any. */
 firn_status tool_conversation_json(const tool_conversation *conversation, bool whole, tool_text *out,
                                    firn_error *error);
