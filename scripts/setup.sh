@@ -75,10 +75,12 @@ missing() {
     done
 }
 
-# OpenBLAS serves the engine's dense float work on adapters, libedit the line editing of generate -i.
+# OpenBLAS serves the engine's dense float work on adapters, libedit the line editing of generate -i, SQLite and zlib
+# the sweep.
 needs_to_build='gcc=command:cc libc6-dev=header:stdio.h cmake=command:cmake ninja-build=command:ninja
     pkg-config=command:pkg-config libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h
-    libedit-dev=header:histedit.h libpcre2-dev=command:pcre2-config libutf8proc-dev=header:utf8proc.h'
+    libedit-dev=header:histedit.h libpcre2-dev=command:pcre2-config libutf8proc-dev=header:utf8proc.h
+    libsqlite3-dev=header:sqlite3.h zlib1g-dev=header:zlib.h'
 needs_to_fetch='ca-certificates=command:update-ca-certificates python3-pip=pip'
 
 # install_missing NEED…

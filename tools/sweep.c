@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sweep: the same prompts with many settings, all texts decoded together over one frozen model, measured and compared.
+ * Texts go to files as they end; standard output gets a table of the cells at the end; figures, progress and errors go
+ * to standard error.
+ *
+ * Exit status: 0 when it ran to its end or to a limit that was asked for; 1 for an error, told in one line; 130 when it
+ * was interrupted, with whatever had ended in valid files.
+ */
+#include "base/checked.h"
+#include "engine/firn.h"
+#include "tools/common_arguments.h"
+#include "tools/common_system.h"
+#include "tools/sweep_plan.h"
+#include "tools/sweep_progress.h"
+#include "tools/sweep_store.h"
+#include "tools/sweep_summary.h"
+#include "tools/sweep_work.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_INTERRUPTED = 130, DEFAULT_LENGTH = 128, DEFAULT_PARALLEL = 64, MOST_TEXTS = 1 << 24 };
+
+typedef struct settings {
+    tool_texts models, prompts;
+    const char *positional, *file, *system_file, *cells, *preset, *summary, *cpu_level;
+    uint32_t n_threads, n_ctx, n_batch, n_parallel, limit_seconds, limit_tokens;
+    bool raw, escapes, check_parameters, quiet, help, version;
+    tool_chat_options chat;
+    sweep_plan_options plan_options;
+    sweep_judge_options judges;
+    sweep_store_options store;
+} settings;
+
+typedef struct run {
+    settings *settings;
+    sweep_plan plan;
+    sweep_prompts prompts;
+    tool_text system;
+    char default_model[TOOL_PATH];
+    sweep_tasks tasks;
+    sweep_store store;
+    sweep_progress progress;
+    sweep_judges *judges;
+    firn_context *context;
+    const char *limited; /* the limit that ended the run, or NULL */
+    double start;
+} run;
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* A second interrupt ends the program at once. */
+static void handle_signals(void)
+{
+    struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = on_interrupt;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a write to a closed pipe fails instead */
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/* ---- what the work calls ---- */
+
+static bool has(void *argument, size_t task, const char *key, firn_status *status, firn_error *error)
+{
+    run *const r = argument;
+    const bool there = sweep_store_has(&r->store, task, key, status, error);
+    r->progress.n_taken = r->store.n_taken;
+    return there;
+}
+
+static void begin(void *argument, size_t n_texts)
+{
+    (void)argument;
+    (void)n_texts;
+}
+
+static firn_status take(void *argument, size_t task, tool_text line, firn_error *error)
+{
+    run *const r = argument;
+    const firn_status status = sweep_store_add(&r->store, task, line, error);
+    if (status != FIRN_OK)
+        return status;
+    r->progress.n_done++;
+    r->progress.n_tokens_done += r->store.texts[task]->n_ids;
+    return FIRN_OK;
+}
+
+static bool goes_on(void *argument, size_t n_tokens)
+{
+    run *const r = argument;
+    const settings *const s = r->settings;
+    r->progress.n_tokens += n_tokens;
+    if (!s->quiet)
+        sweep_progress_show(&r->progress);
+    if (s->limit_seconds > 0 && tool_seconds() - r->start >= (double)s->limit_seconds)
+        r->limited = "--limit-time";
+    if (s->limit_tokens > 0 && r->progress.n_tokens >= s->limit_tokens)
+        r->limited = "--limit-tokens";
+    return !interrupted && r->limited == NULL;
+}
+
+/* ---- running ---- */
+
+static firn_status make_all(run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    const sweep_work work = {.tasks = &r->tasks,
+                             .chat = &s->chat,
+                             .raw = s->raw,
+                             .run = {s->n_parallel, s->n_ctx, s->n_batch},
+                             .judge_options = &s->judges,
+                             .judges = r->judges,
+                             .context = r->context,
+                             .rank = 0,
+                             .n_ranks = 1,
+                             .check_parameters = s->check_parameters,
+                             .argument = r,
+                             .has = has,
+                             .begin = begin,
+                             .take = take,
+                             .goes_on = goes_on};
+    firn_status status = FIRN_OK;
+    r->progress = sweep_progress_begin(r->tasks.count, r->plan.base.n_predict);
+    for (size_t m = 0; m < s->models.count && status == FIRN_OK && !interrupted && r->limited == NULL; m++)
+        status = sweep_work_on(&work, m, error);
+    sweep_progress_end(&r->progress);
+    return status;
+}
+
+static firn_status tell(run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    sweep_summary summary = {.cells = NULL};
+    firn_status status = sweep_summarise(&r->store, &summary, error);
+    if (status == FIRN_OK && s->summary != NULL)
+        status = sweep_summary_save(&summary, &r->tasks, s->summary, error);
+    if (status == FIRN_OK && !s->quiet)
+        sweep_summary_print(&summary, &r->tasks, stdout);
+    sweep_summary_free(&summary);
+    if (status == FIRN_OK && fflush(stdout) != 0)
+        status = base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "standard output could not be written");
+    return status;
+}
+
+static void print_figures(const run *r)
+{
+    const sweep_progress *const p = &r->progress;
+    const double seconds = tool_seconds() - r->start;
+    fprintf(stderr, "texts:       %zu of %zu", r->store.n_texts, r->tasks.count);
+    if (r->store.n_taken > 0)
+        fprintf(stderr, ", %zu of them from an earlier run", r->store.n_taken);
+    if (interrupted || r->limited != NULL)
+        fprintf(stderr, "; ended by %s; --resume goes on", interrupted ? "an interrupt" : r->limited);
+    fprintf(stderr, "\ngenerated:   %zu tokens in %.1f s, %.1f tokens/s\n", p->n_tokens, seconds,
+            (double)p->n_tokens / seconds);
+    fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
+    if (sweep_plan_seeds(&r->plan) == r->plan.n_axes)
+        fprintf(stderr, "seed:        %llu\n", (unsigned long long)r->plan.base.seed);
+}
+
+static firn_status run_all(run *r, firn_error *error)
+{
+    firn_context_options options = firn_context_options_default();
+    options.n_threads = r->settings->n_threads;
+    options.cpu_level = r->settings->cpu_level;
+    firn_status status = firn_context_create(&options, &r->context, error);
+    if (status == FIRN_OK)
+        status = sweep_judges_open(&r->settings->judges, r->context, &r->judges, error);
+    if (status == FIRN_OK)
+        status = sweep_store_open(&r->store, &r->settings->store, &r->tasks, error);
+    if (status == FIRN_OK)
+        status = make_all(r, error);
+    if (status == FIRN_OK)
+        status = tell(r, error);
+    if (status == FIRN_OK)
+        print_figures(r);
+    return status;
+}
+
+/* ---- the command line ---- */
+
+static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
+{
+    settings *const s = r->settings;
+    const tool_option options[] = {
+        {"-m,--model", "FILE", TOOL_TEXTS, &s->models, 0,
+         "checkpoint; given again, one more; default: SmolLM2-135M-Instruct in the cache"},
+        {"-p,--prompt", "TEXT", TOOL_TEXTS, &s->prompts, 0, "a prompt, like PROMPT; given again, one more"},
+        {"-f,--file", "FILE", TOOL_TEXT, &s->file, 0,
+         "prompts, one a line: text, or JSON with \"prompt\" or \"messages\", \"name\" and \"expect\"; - : standard "
+         "input"},
+        {"-e,--escape", NULL, TOOL_ON, &s->escapes, 0, "\\n, \\t, \\xHH, … in PROMPT and -p are escapes (the default)"},
+        {"--no-escape", NULL, TOOL_OFF, &s->escapes, 0, "take PROMPT and -p as they are"},
+        {"--raw,-no-cnv,--no-conversation", NULL, TOOL_ON, &s->raw, 0,
+         "continue prompts as they are; default: answer them, where there is a chat template"},
+        {"-sys,--system-prompt", "TEXT", TOOL_TEXT, &s->chat.system, 0, "the system message, taken as it is"},
+        {"-sysf,--system-prompt-file", "FILE", TOOL_TEXT, &s->system_file, 0, "the system message from a file"},
+        {"--messages", "FILE", TOOL_TEXT, &s->chat.messages, 0,
+         "a conversation, JSON in OpenAI's form; prompts, if any, are its last message"},
+        {"--chat-template", "NAME|TEXT", TOOL_TEXT, &s->chat.template, 0,
+         "instead of the checkpoint's: " TOOL_TEMPLATE_NAMES ", or Jinja"},
+        {"--chat-template-file", "FILE", TOOL_TEXT, &s->chat.template_file, 0, "the same from a file"},
+        {"--chat-template-kwargs", "JSON", TOOL_TEXT, &s->chat.variables, 0,
+         "what the template can read, such as {\"enable_thinking\":false}"},
+        {"--zip", NULL, TOOL_ON, &s->plan_options.zip, 0,
+         "the axes' values go along together, instead of each with each; every seed goes with all"},
+        {"--random", "N", TOOL_COUNT, &s->plan_options.n_random, 1 << 20,
+         "draw N cells instead of running all; a range without a step is drawn from"},
+        {"--random-seed", "N", TOOL_COUNT, &s->plan_options.random_seed, INT32_MAX, "which cells are drawn; default 0"},
+        {"--cells", "FILE", TOOL_TEXT, &s->cells, 0,
+         "cells from a file: a JSON array of objects, one object a line, or CSV; axes go with each of them"},
+        {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
+         "generation parameters for all, as generate --print-params writes them; flags go before it"},
+        {"--jsonl", "FILE", TOOL_TEXT, &s->store.jsonl, 0,
+         "a record for each text as it ends; generate --replay makes it again"},
+        {"--csv", "FILE", TOOL_TEXT, &s->store.csv, 0, "the same as a table"},
+        {"--db", "FILE", TOOL_TEXT, &s->store.database, 0, "the same as an SQLite database"},
+        {"--summary", "FILE", TOOL_TEXT, &s->summary, 0, "the cells as CSV, at the end"},
+        {"--resume", NULL, TOOL_ON, &s->store.resume, 0,
+         "make only the texts that --jsonl (or --db) doesn't have from an earlier run"},
+        {"--limit-time", "SECONDS", TOOL_COUNT, &s->limit_seconds, INT32_MAX,
+         "end after so long; texts in flight are lost"},
+        {"--limit-tokens", "N", TOOL_COUNT, &s->limit_tokens, INT32_MAX, "end after so many tokens; likewise"},
+        {"--expect", "REGEX", TOOL_TEXT, &s->judges.expect, 0, "a text passes where this (PCRE2) matches somewhere"},
+        {"--expect-json-schema", "FILE|JSON", TOOL_TEXT, &s->judges.schema, 0,
+         "a text passes where it is JSON that fits the schema"},
+        {"--choices", "A|B|C", TOOL_TEXT, &s->judges.choices, 0,
+         "a text passes where it is one of these, white space around it aside"},
+        {"--judge", "COMMAND", TOOL_TEXT, &s->judges.command, 0,
+         "a text passes where this exits with 0, fails with 1; it reads the record, and may write a score"},
+        {"--judge-model", "FILE", TOOL_TEXT, &s->judges.model, 0, "measure each text's log-probability under this too"},
+        {"--parallel", "N", TOOL_COUNT, &s->n_parallel, 1 << 16, "texts at once; changes no text; default 64"},
+        {"-t,--threads", "N", TOOL_COUNT, &s->n_threads, 1024, "threads; 0: as many as this process may use"},
+        {"-c,--ctx-size", "N", TOOL_COUNT, &s->n_ctx, INT32_MAX,
+         "tokens of context; 0: what the model was trained for"},
+        {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20, "tokens in one step; changes no text; 0: 512"},
+        {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "stay at or below this level: scalar, avx2, …"},
+        {"--check-parameters", NULL, TOOL_ON, &s->check_parameters, 0,
+         "hash the model's parameters before and after, and fail if a bit of them changed"},
+        {"-q,--quiet", NULL, TOOL_ON, &s->quiet, 0, "no progress and no table"},
+        {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
+        {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
+    };
+    const tool_command command = {
+        .name = "sweep",
+        .purpose =
+            "Generates the same prompts with many settings at once, and measures what comes.\n\n"
+            "Every generation parameter takes a list or ranges: --temp 0,0.3..1.5:0.3 --top-k 1..64:*2 --seed 1..8\n"
+            "Lists of texts: --stop '[[\"a\"],[\"b\",\"c\"],[]]'. Texts have at most 128 tokens unless -n says else.",
+        .options = options,
+        .n_options = sizeof options / sizeof options[0],
+        .parameters = &r->plan.base,
+        .positional = "PROMPT",
+        .positional_target = &s->positional};
+    const tool_setter setter = {sweep_plan_set, &r->plan};
+    const firn_status status = tool_parse_into(&command, &setter, argc, argv, error);
+    if (status == FIRN_OK && s->help)
+        tool_help(&command, stdout);
+    return status;
+}
+
+static firn_status read_preset(const char *path, firn_generation_parameters *parameters, firn_error *error)
+{
+    tool_text text;
+    firn_error fault = {0};
+    firn_status status = tool_read(path, &text, error);
+    if (status != FIRN_OK)
+        return status;
+    status = firn_parameters_read(parameters, text.data, text.length, "", &fault);
+    free(text.data);
+    return status == FIRN_OK ? FIRN_OK : base_fail(error, status, fault.offset, "%.200s: %s", path, fault.message);
+}
+
+static firn_status parse(run *r, int argc, char **argv, firn_error *error)
+{
+    settings *const s = r->settings;
+    const settings initial = {.escapes = true, .n_parallel = DEFAULT_PARALLEL};
+    *s = initial;
+    sweep_plan_begin(&r->plan);
+    r->plan.base.n_predict = DEFAULT_LENGTH;
+    firn_status status = parse_once(r, argc, argv, error);
+    const char *const preset = s->preset, *const cells = s->cells;
+    if (status != FIRN_OK || s->help || s->version || (preset == NULL && cells == NULL))
+        return status;
+    /* flags act on what the files say, wherever they stand */
+    *s = initial;
+    sweep_plan_free(&r->plan);
+    sweep_plan_begin(&r->plan);
+    r->plan.base.n_predict = DEFAULT_LENGTH;
+    if (preset != NULL)
+        status = read_preset(preset, &r->plan.base, error);
+    if (status == FIRN_OK && cells != NULL)
+        status = sweep_plan_read(&r->plan, cells, error);
+    return status == FIRN_OK ? parse_once(r, argc, argv, error) : status;
+}
+
+static firn_status take_prompts(run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    firn_status status = FIRN_OK;
+    for (size_t i = 0; i < s->prompts.count && status == FIRN_OK; i++)
+        status = sweep_prompts_add(&r->prompts, s->prompts.at[i], s->escapes, error);
+    if (status == FIRN_OK && s->positional != NULL)
+        status = sweep_prompts_add(&r->prompts, s->positional, s->escapes, error);
+    if (status == FIRN_OK && s->file != NULL)
+        status = sweep_prompts_read(&r->prompts, strcmp(s->file, "-") == 0 ? NULL : s->file, error);
+    if (status != FIRN_OK || r->prompts.count > 0)
+        return status;
+    if (s->chat.messages != NULL)
+        return sweep_prompts_add(&r->prompts, NULL, false, error);
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                     "no prompt; give one as an argument, or several with -p or -f FILE (--help tells more)");
+}
+
+/* Everything that the command line says, as tasks. */
+static firn_status prepare(run *r, firn_error *error)
+{
+    settings *const s = r->settings;
+    uint64_t count;
+    firn_status status = take_prompts(r, error);
+    if (status == FIRN_OK && s->system_file != NULL) {
+        status = tool_read(s->system_file, &r->system, error);
+        s->chat.system = r->system.data;
+        if (status == FIRN_OK)
+            r->system.data[tool_without_newline(&r->system).length] = '\0';
+    }
+    if (status == FIRN_OK && s->models.count == 0) {
+        status = tool_default_checkpoint(r->default_model, error);
+        s->models = (tool_texts){1, {r->default_model}};
+    }
+    if (status == FIRN_OK)
+        status = sweep_plan_finish(&r->plan, &s->plan_options, error);
+    if (status != FIRN_OK)
+        return status;
+    if (s->n_parallel == 0)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--parallel: give 1 or more");
+    if (!base_multiply_u64(r->plan.n_settings, r->prompts.count * s->models.count, &count) || count > MOST_TEXTS)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "more than %d texts are too many for one sweep",
+                         MOST_TEXTS);
+    r->tasks = (sweep_tasks){&r->plan, &r->prompts, &s->models, (size_t)count};
+    return FIRN_OK;
+}
+
+int main(int argc, char **argv)
+{
+    settings s;
+    firn_error error = {0};
+    run r = {.settings = &s, .start = tool_seconds()};
+    firn_status status = parse(&r, argc, argv, &error);
+    if (status == FIRN_OK && s.version)
+        puts("firn " FIRN_VERSION);
+    const bool runs = status == FIRN_OK && !s.help && !s.version;
+    if (runs)
+        status = prepare(&r, &error);
+    if (runs && status == FIRN_OK) {
+        handle_signals();
+        status = run_all(&r, &error);
+    }
+    const firn_status closed = sweep_store_close(&r.store, status == FIRN_OK ? &error : NULL);
+    status = status == FIRN_OK ? closed : status;
+    if (status != FIRN_OK)
+        fprintf(stderr, "sweep: error: %s\n", error.message);
+    sweep_judges_close(r.judges);
+    firn_context_release(r.context);
+    sweep_prompts_free(&r.prompts);
+    sweep_plan_free(&r.plan);
+    free(r.system.data);
+    return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/sweep_work.h"
+
+#include "tools/common_file.h"
+#include "tools/sweep_record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One model at work. */
+typedef struct station {
+    const sweep_work *work;
+    const char *path;
+    char checkpoint_hash[BASE_SHA256_HEX];
+    firn_model *model;
+    uint32_t n_ctx;
+    sweep_input *inputs; /* [prompts] */
+    size_t *missing;     /* [n_missing] tasks */
+    size_t n_missing, n_begun;
+} station;
+
+/* ---- keys ---- */
+
+static void add_text(base_sha256 *hash, const char *text)
+{
+    base_sha256_add(hash, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 1);
+}
+
+/* All that a record depends on, as a number. */
+static void make_key(const station *s, const sweep_task *at, const firn_generation_parameters *parameters,
+                     char key[SWEEP_KEY])
+{
+    const sweep_judge_options *const j = s->work->judge_options;
+    const sweep_input *const input = &s->inputs[at->prompt];
+    char hex[BASE_SHA256_HEX], value[FIRN_PARAMETER_TEXT];
+    base_sha256 hash = base_sha256_begin();
+    add_text(&hash, s->path);
+    add_text(&hash, s->checkpoint_hash);
+    base_sha256_add(&hash, &s->n_ctx, sizeof s->n_ctx);
+    base_sha256_add(&hash, input->ids, input->n_ids * sizeof *input->ids);
+    for (size_t i = 0; i < firn_parameter_count(); i++) {
+        firn_parameter_print(parameters, firn_parameter_at(i), value);
+        add_text(&hash, value);
+    }
+    add_text(&hash, s->work->tasks->prompts->at[at->prompt].expect);
+    const char *const judges[] = {j->expect, j->schema, j->choices, j->command, j->model};
+    for (size_t i = 0; i < sizeof judges / sizeof judges[0]; i++)
+        add_text(&hash, judges[i]);
+    base_sha256_end(&hash, hex);
+    snprintf(key, SWEEP_KEY, "%.*s", SWEEP_KEY - 1, hex);
+}
+
+/* ---- records ---- */
+
+static const char *name_of(firn_end end)
+{
+    switch (end) {
+    case FIRN_END_TOKEN:
+        return "end";
+    case FIRN_END_STOP:
+        return "stop";
+    case FIRN_END_LENGTH:
+        return "limit";
+    case FIRN_END_CONTEXT:
+        return "context";
+    case FIRN_END_TIME:
+        return "time";
+    case FIRN_END_NOT_YET:
+        break;
+    }
+    return "interrupted";
+}
+
+static firn_status ask_judges(const station *s, const sweep_task *at, const sweep_record *record, double *measures,
+                              sweep_verdict *verdicts, firn_error *error)
+{
+    const sweep_prompt *const prompt = &s->work->tasks->prompts->at[at->prompt];
+    tool_text line = {NULL, 0};
+    firn_status status = FIRN_OK;
+    if (s->work->judge_options->command != NULL) /* what it reads is the record as it is without the judges */
+        status = sweep_record_write(record, &line, error);
+    const sweep_case text = {.expect = prompt->expect,
+                             .prompt = record->record.prompt,
+                             .text = record->record.text,
+                             .record = {line.data, line.length}};
+    if (status == FIRN_OK)
+        status = sweep_judges_ask(s->work->judges, &text, verdicts, measures, error);
+    free(line.data);
+    return status;
+}
+
+static firn_status finished(void *argument, size_t task, const sweep_sample *sample, firn_end end, firn_error *error)
+{
+    const station *const s = argument;
+    const sweep_task at = sweep_task_at(s->work->tasks, task);
+    const sweep_input *const input = &s->inputs[at.prompt];
+    double measures[SWEEP_MEASURES];
+    sweep_verdict verdicts[SWEEP_JUDGES] = {SWEEP_NO_VERDICT};
+    char key[SWEEP_KEY];
+    tool_text line = {NULL, 0};
+    sweep_record r = {.key = key,
+                      .name = s->work->tasks->prompts->at[at.prompt].name,
+                      .sample = sample,
+                      .measures = measures,
+                      .verdicts = verdicts};
+    r.record = (tool_record){.firn = base_slice_from(FIRN_VERSION),
+                             .checkpoint = base_slice_from(s->path),
+                             .checkpoint_sha256 = base_slice_from(s->checkpoint_hash),
+                             .n_ctx = s->n_ctx,
+                             .prompt = {input->text.data, input->text.length},
+                             .messages = {input->messages.data, input->messages.length},
+                             .prompt_ids = {input->ids, input->n_ids},
+                             .ids = {sample->ids, sample->n_ids},
+                             .text = {sample->text != NULL ? sample->text : "", sample->length},
+                             .stop = base_slice_from(name_of(end))};
+    sweep_plan_parameters(s->work->tasks->plan, at.setting, &r.record.parameters);
+    make_key(s, &at, &r.record.parameters, key);
+    firn_status status = sweep_measure_text(sample, measures, error);
+    if (status == FIRN_OK)
+        status = ask_judges(s, &at, &r, measures, verdicts, error);
+    if (status == FIRN_OK)
+        status = sweep_record_write(&r, &line, error);
+    return status == FIRN_OK ? s->work->take(s->work->argument, task, line, error) : status;
+}
+
+/* ---- running ---- */
+
+static bool next(void *argument, sweep_request *out)
+{
+    station *const s = argument;
+    if (s->n_begun == s->n_missing)
+        return false;
+    out->task = s->missing[s->n_begun++];
+    const sweep_task at = sweep_task_at(s->work->tasks, out->task);
+    sweep_plan_parameters(s->work->tasks->plan, at.setting, &out->parameters);
+    out->prompt = s->inputs[at.prompt].ids;
+    out->n_prompt = s->inputs[at.prompt].n_ids;
+    return true;
+}
+
+static bool goes_on(void *argument, size_t n_tokens)
+{
+    const station *const s = argument;
+    return s->work->goes_on(s->work->argument, n_tokens);
+}
+
+static firn_status make_inputs(station *s, firn_error *error)
+{
+    const sweep_prompts *const prompts = s->work->tasks->prompts;
+    s->inputs = calloc(prompts->count, sizeof *s->inputs);
+    if (s->inputs == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu prompts", prompts->count);
+    for (size_t i = 0; i < prompts->count; i++) {
+        firn_error fault = {0};
+        firn_status status =
+            sweep_prompt_input(&prompts->at[i], s->model, s->work->chat, s->work->raw, &s->inputs[i], &fault);
+        if (status == FIRN_OK && s->inputs[i].n_ids > s->n_ctx)
+            status = base_fail(&fault, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                               "has %zu tokens and the context holds %u; shorten it or give a larger -c",
+                               s->inputs[i].n_ids, s->n_ctx);
+        if (status != FIRN_OK)
+            return base_fail(error, status, fault.offset, "prompt %zu: %s", i + 1, fault.message);
+    }
+    return FIRN_OK;
+}
+
+/* Which of the model's texts this process has to make. */
+static firn_status find_missing(station *s, size_t model, firn_error *error)
+{
+    const sweep_work *const w = s->work;
+    const size_t n = w->tasks->prompts->count * w->tasks->plan->n_settings;
+    size_t n_missing = 0; /* of all processes */
+    firn_status status = FIRN_OK;
+    s->missing = malloc((n + 1) * sizeof *s->missing);
+    if (s->missing == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu texts", n);
+    for (size_t task = model * n; task < (model + 1) * n && status == FIRN_OK; task++) {
+        const sweep_task at = sweep_task_at(w->tasks, task);
+        firn_generation_parameters parameters;
+        char key[SWEEP_KEY];
+        sweep_plan_parameters(w->tasks->plan, at.setting, &parameters);
+        make_key(s, &at, &parameters, key);
+        if (w->has(w->argument, task, key, &status, error))
+            continue;
+        if (n_missing++ % w->n_ranks == w->rank)
+            s->missing[s->n_missing++] = task;
+    }
+    return status;
+}
+
+static firn_status run(station *s, firn_error *error)
+{
+    const sweep_work *const w = s->work;
+    const sweep_feed feed = {s, next, finished, goes_on};
+    const uint64_t before = w->check_parameters ? firn_model_hash(s->model) : 0;
+    w->begin(w->argument, s->n_missing);
+    const firn_status status = s->n_missing > 0 ? sweep_run(s->model, &w->run, &feed, error) : FIRN_OK;
+    if (status == FIRN_OK && w->check_parameters && firn_model_hash(s->model) != before)
+        return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
+                         "%.200s: the parameters changed while texts were generated", s->path);
+    return status;
+}
+
+firn_status sweep_work_on(const sweep_work *work, size_t model, firn_error *error)
+{
+    station s = {.work = work, .path = work->tasks->models->at[model]};
+    firn_status status = firn_model_open(work->context, s.path, NULL, &s.model, error);
+    if (status == FIRN_OK)
+        status = tool_hash_checkpoint(s.path, s.checkpoint_hash, error);
+    if (status == FIRN_OK) {
+        s.n_ctx = work->run.n_ctx != 0 ? work->run.n_ctx : firn_model_describe(s.model).n_ctx_train;
+        status = make_inputs(&s, error);
+    }
+    if (status == FIRN_OK)
+        status = find_missing(&s, model, error);
+    if (status == FIRN_OK)
+        status = run(&s, error);
+    for (size_t i = 0; s.inputs != NULL && i < work->tasks->prompts->count; i++)
+        sweep_input_free(&s.inputs[i]);
+    free(s.inputs);
+    free(s.missing);
+    firn_model_release(s.model);
+    return status;
+}

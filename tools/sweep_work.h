@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The texts of one model: which are missing, and how each becomes a record. */
+#ifndef FIRN_TOOLS_SWEEP_WORK_H
+#define FIRN_TOOLS_SWEEP_WORK_H
+
+#include "tools/sweep_judges.h"
+#include "tools/sweep_run.h"
+#include "tools/sweep_tasks.h"
+
+typedef struct sweep_work {
+    const sweep_tasks *tasks;
+    const tool_chat_options *chat;
+    bool raw;
+    sweep_run_options run;
+    const sweep_judge_options *judge_options;
+    sweep_judges *judges;
+    firn_context *context;
+    size_t rank, n_ranks;  /* of the missing texts, those whose number modulo n_ranks is rank are this process's */
+    bool check_parameters; /* fail if any byte of the model's parameters changed */
+
+    void *argument; /* of the functions */
+    /* Whether the text is there already; `key` tells which it is. */
+    bool (*has)(void *argument, size_t task, const char *key, firn_status *status, firn_error *error);
+    /* Told once it is known how many texts this process has to make. */
+    void (*begin)(void *argument, size_t n_texts);
+    /* Takes a record (free(line.data)). */
+    firn_status (*take)(void *argument, size_t task, tool_text line, firn_error *error);
+    /* As in sweep_feed. */
+    bool (*goes_on)(void *argument, size_t n_tokens);
+} sweep_work;
+
+/* Opens model number `model` of the tasks and makes the texts that are missing. */
+firn_status sweep_work_on(const sweep_work *work, size_t model, firn_error *error);
+
+#endif
