@@ -29,6 +29,7 @@ typedef struct settings {
     uint32_t n_threads, n_ctx, n_batch, n_parallel, limit_seconds, limit_tokens;
     bool raw, escapes, check_parameters, quiet, help, version;
     tool_chat_options chat;
+    tool_constraint_options constraint;
     sweep_plan_options plan_options;
     sweep_judge_options judges;
     sweep_store_options store;
@@ -39,12 +40,15 @@ typedef struct run {
     sweep_plan plan;
     sweep_prompts prompts;
     tool_text system;
+    tool_constraint constraint;
     char default_model[TOOL_PATH];
     sweep_tasks tasks;
     sweep_store store;
     sweep_progress progress;
     sweep_judges *judges;
     firn_context *context;
+    size_t n_failed;     /* texts that can't be made */
+    firn_error fault;    /* of the first */
     const char *limited; /* the limit that ended the run, or NULL */
     double start;
 } run;
@@ -98,6 +102,16 @@ static firn_status take(void *argument, size_t task, tool_text line, firn_error 
     return FIRN_OK;
 }
 
+/* One text that can't be, such as one whose constraint no token satisfies any more, doesn't end the others. */
+static firn_status failed(void *argument, size_t task, const firn_error *fault, firn_error *error)
+{
+    run *const r = argument;
+    (void)task, (void)error;
+    if (r->n_failed++ == 0)
+        r->fault = *fault;
+    return FIRN_OK;
+}
+
 static bool goes_on(void *argument, size_t n_tokens)
 {
     run *const r = argument;
@@ -120,7 +134,8 @@ static firn_status make_all(run *r, firn_error *error)
     const sweep_work work = {.tasks = &r->tasks,
                              .chat = &s->chat,
                              .raw = s->raw,
-                             .run = {s->n_parallel, s->n_ctx, s->n_batch},
+                             .run = {s->n_parallel, s->n_ctx, s->n_batch, r->constraint.compiled},
+                             .constraint = &r->constraint,
                              .judge_options = &s->judges,
                              .judges = r->judges,
                              .context = r->context,
@@ -131,6 +146,7 @@ static firn_status make_all(run *r, firn_error *error)
                              .has = has,
                              .begin = begin,
                              .take = take,
+                             .failed = failed,
                              .goes_on = goes_on};
     firn_status status = FIRN_OK;
     r->progress = sweep_progress_begin(r->tasks.count, r->plan.base.n_predict);
@@ -187,6 +203,9 @@ static firn_status run_all(run *r, firn_error *error)
         status = tell(r, error);
     if (status == FIRN_OK)
         print_figures(r);
+    if (status == FIRN_OK && r->n_failed > 0)
+        status = base_fail(error, r->fault.status, r->fault.offset, "%zu text%s could not be made; %s", r->n_failed,
+                           r->n_failed == 1 ? "" : "s", r->fault.message);
     return status;
 }
 
@@ -215,6 +234,12 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
         {"--chat-template-file", "FILE", TOOL_TEXT, &s->chat.template_file, 0, "the same from a file"},
         {"--chat-template-kwargs", "JSON", TOOL_TEXT, &s->chat.variables, 0,
          "what the template can read, such as {\"enable_thinking\":false}"},
+        {"--grammar", "GBNF", TOOL_TEXT, &s->constraint.grammar, 0, "all texts follow this grammar, from `root` on"},
+        {"--grammar-file", "FILE", TOOL_TEXT, &s->constraint.grammar_file, 0, "the same from a file"},
+        {"-j,--json-schema", "JSON", TOOL_TEXT, &s->constraint.schema, 0, "all texts are JSON that fits this schema"},
+        {"-jf,--json-schema-file", "FILE", TOOL_TEXT, &s->constraint.schema_file, 0, "the same from a file"},
+        {"--regex", "REGEX", TOOL_TEXT, &s->constraint.regex, 0, "all of each text matches this regular expression"},
+        {"--choices", "A,B,C", TOOL_TEXT, &s->constraint.choices, 0, "each text is one of these, as in generate"},
         {"--zip", NULL, TOOL_ON, &s->plan_options.zip, 0,
          "the axes' values go along together, instead of each with each; every seed goes with all"},
         {"--random", "N", TOOL_COUNT, &s->plan_options.n_random, 1 << 20,
@@ -237,7 +262,7 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
         {"--expect", "REGEX", TOOL_TEXT, &s->judges.expect, 0, "a text passes where this (PCRE2) matches somewhere"},
         {"--expect-json-schema", "FILE|JSON", TOOL_TEXT, &s->judges.schema, 0,
          "a text passes where it is JSON that fits the schema"},
-        {"--choices", "A|B|C", TOOL_TEXT, &s->judges.choices, 0,
+        {"--expect-choices", "A|B|C", TOOL_TEXT, &s->judges.choices, 0,
          "a text passes where it is one of these, white space around it aside"},
         {"--judge", "COMMAND", TOOL_TEXT, &s->judges.command, 0,
          "a text passes where this exits with 0, fails with 1; it reads the record, and may write a score"},
@@ -342,6 +367,8 @@ static firn_status prepare(run *r, firn_error *error)
         s->models = (tool_texts){1, {r->default_model}};
     }
     if (status == FIRN_OK)
+        status = tool_constraint_open(&s->constraint, &r->constraint, error);
+    if (status == FIRN_OK)
         status = sweep_plan_finish(&r->plan, &s->plan_options, error);
     if (status != FIRN_OK)
         return status;
@@ -377,6 +404,7 @@ int main(int argc, char **argv)
     firn_context_release(r.context);
     sweep_prompts_free(&r.prompts);
     sweep_plan_free(&r.plan);
+    tool_constraint_close(&r.constraint);
     free(r.system.data);
     return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
 }

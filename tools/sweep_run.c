@@ -5,151 +5,103 @@
 
 /* A text in flight. */
 typedef struct slot {
-    firn_generation *generation; /* NULL: the slot is free */
-    firn_session *session;
-    sweep_request request;
-    size_t n_ids; /* generated so far */
+    struct runner *runner;
+    size_t task;
+    bool busy;
 } slot;
 
 typedef struct runner {
-    firn_model *model;
     const sweep_run_options *options;
     const sweep_feed *feed;
-    uint32_t n_ctx;
-    firn_batch *batch;
-    slot *slots;               /* [n_parallel] */
-    firn_batch_entry *entries; /* [n_parallel], of the step */
-    int32_t *ids;              /* [n_parallel] that the entries append */
-    size_t *owners;            /* [n_parallel] the entries' slots */
-    size_t n_new;              /* tokens of this step */
-    firn_error *error;
-    firn_status status; /* of what went wrong in a callback */
+    firn_scheduler *scheduler;
+    slot *slots; /* [n_parallel] */
+    firn_status status;
+    firn_error *error; /* of the first thing that went wrong in a callback */
 } runner;
 
-static firn_status no_memory(firn_error *error)
+/* A request of the scheduler's has ended. */
+static void ended(void *argument, const firn_generation *generation, firn_status status, const firn_error *error)
 {
-    return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the texts in flight");
-}
-
-static void empty(slot *s)
-{
-    firn_generation_release(s->generation);
-    firn_session_release(s->session);
-    s->generation = NULL;
-    s->session = NULL;
-    s->n_ids = 0;
-}
-
-static firn_status begin(runner *r, slot *s, firn_error *error)
-{
-    firn_session_options session_options = firn_session_options_default();
-    firn_generation_options generation_options = firn_generation_options_default();
-    session_options.n_ctx = r->n_ctx;
-    session_options.n_batch = r->options->n_batch;
-    generation_options.n_ctx = r->n_ctx;
-    generation_options.n_logprobs = 0;
-    generation_options.entropies = true;
-    firn_status status = firn_session_create(r->model, &session_options, &s->session, error);
-    if (status == FIRN_OK)
-        status = firn_generation_create(r->model, &s->request.parameters, &generation_options, s->request.prompt,
-                                        s->request.n_prompt, &s->generation, error);
-    return status;
-}
-
-/* Takes the logits of one text and picks its next token. */
-static bool take(void *argument, size_t entry, size_t index, const float *logits)
-{
-    runner *const r = argument;
-    slot *const s = &r->slots[r->owners[entry]];
-    size_t n_ids;
-    (void)index;
-    r->status = firn_generation_take(s->generation, logits, r->error);
-    firn_generation_ids(s->generation, &n_ids);
-    r->n_new += n_ids > s->n_ids; /* else a banned string was taken back */
-    s->n_ids = n_ids;
-    return r->status == FIRN_OK;
-}
-
-/* What a slot appends in the next step. */
-static void add_entry(runner *r, size_t at, size_t n_entries)
-{
-    slot *const s = &r->slots[at];
-    firn_batch_entry entry = {.session = s->session, .ids = s->request.prompt, .n_ids = s->request.n_prompt};
-    if (firn_session_length(s->session) > 0) {
-        const firn_generation_step step = firn_generation_next(s->generation);
-        firn_session_rewind(s->session, step.n_keep);
-        r->ids[n_entries] = step.id;
-        entry.ids = &r->ids[n_entries];
-        entry.n_ids = 1;
+    slot *const s = argument;
+    runner *const r = s->runner;
+    s->busy = false;
+    if (r->status != FIRN_OK)
+        return;
+    if (status != FIRN_OK) {
+        r->status = r->feed->failed(r->feed->argument, s->task, error, r->error);
+        return;
     }
-    r->entries[n_entries] = entry;
-    r->owners[n_entries] = at;
+    sweep_sample sample = {.logprobs = firn_generation_logprobs(generation, NULL, NULL),
+                           .entropies = firn_generation_entropies(generation)};
+    sample.ids = firn_generation_ids(generation, &sample.n_ids);
+    sample.text = firn_generation_text(generation, &sample.length, NULL);
+    r->status = r->feed->finished(r->feed->argument, s->task, &sample, firn_generation_end(generation), r->error);
 }
 
-static firn_status finish(runner *r, slot *s, firn_error *error)
+/* Submits as many requests as may be in flight, and counts those that are. */
+static firn_status fill(runner *r, size_t *n_busy, firn_error *error)
 {
-    sweep_sample sample = {.logprobs = firn_generation_logprobs(s->generation, NULL, NULL),
-                           .entropies = firn_generation_entropies(s->generation)};
-    sample.ids = firn_generation_ids(s->generation, &sample.n_ids);
-    sample.text = firn_generation_text(s->generation, &sample.length, NULL);
-    const firn_status status =
-        r->feed->finished(r->feed->argument, s->request.task, &sample, firn_generation_end(s->generation), error);
-    empty(s);
-    return status;
-}
-
-/* One step of all texts; *more: there were any. */
-static firn_status step(runner *r, bool *more, firn_error *error)
-{
-    const size_t n_slots = r->options->n_parallel;
-    size_t n_entries = 0;
-    firn_status status = FIRN_OK;
-    for (size_t i = 0; i < n_slots && status == FIRN_OK; i++) {
+    bool more = true;
+    *n_busy = 0;
+    firn_generation_options generation = firn_generation_options_default();
+    generation.n_logprobs = 0;
+    generation.entropies = true;
+    generation.constraint = r->options->constraint;
+    for (size_t i = 0; i < r->options->n_parallel; i++) {
         slot *const s = &r->slots[i];
-        if (s->generation == NULL && *more && (*more = r->feed->next(r->feed->argument, &s->request)))
-            status = begin(r, s, error);
-        if (s->generation != NULL && status == FIRN_OK)
-            add_entry(r, i, n_entries++);
+        sweep_request wanted;
+        *n_busy += s->busy;
+        if (s->busy || !more || !(more = r->feed->next(r->feed->argument, &wanted)))
+            continue;
+        *n_busy += 1;
+        *s = (slot){r, wanted.task, true};
+        firn_request request = firn_request_default();
+        request.prompt = wanted.prompt;
+        request.n_prompt = wanted.n_prompt;
+        request.parameters = &wanted.parameters;
+        request.generation = &generation;
+        request.ended = ended;
+        request.argument = s;
+        const firn_status status = firn_scheduler_submit(r->scheduler, &request, NULL, error);
+        if (status != FIRN_OK)
+            return status;
     }
-    r->n_new = 0;
-    if (status == FIRN_OK && n_entries > 0)
-        status = firn_batch_append(r->batch, r->entries, n_entries, take, r, error);
-    if (status == FIRN_ERROR_CANCELLED)
-        status = r->status;
-    for (size_t i = 0; i < n_slots && status == FIRN_OK; i++)
-        if (r->slots[i].generation != NULL && firn_generation_end(r->slots[i].generation) != FIRN_END_NOT_YET)
-            status = finish(r, &r->slots[i], error);
-    *more = *more || n_entries > 0;
-    return status;
+    return FIRN_OK;
+}
+
+static firn_status run(runner *r, firn_error *error)
+{
+    uint64_t n_told = 0;
+    for (;;) {
+        bool more;
+        size_t n_busy;
+        firn_status status = fill(r, &n_busy, error);
+        if (status != FIRN_OK || n_busy == 0)
+            return status;
+        status = firn_scheduler_step(r->scheduler, &more, error);
+        if (status == FIRN_OK)
+            status = r->status;
+        const uint64_t n_generated = firn_scheduler_measure(r->scheduler).n_generated;
+        if (status != FIRN_OK || !r->feed->goes_on(r->feed->argument, (size_t)(n_generated - n_told)))
+            return status;
+        n_told = n_generated;
+    }
 }
 
 firn_status sweep_run(firn_model *model, const sweep_run_options *options, const sweep_feed *feed, firn_error *error)
 {
-    runner r = {.model = model,
-                .options = options,
-                .feed = feed,
-                .n_ctx = options->n_ctx != 0 ? options->n_ctx : firn_model_describe(model).n_ctx_train,
-                .error = error};
-    const size_t n = options->n_parallel;
-    firn_batch_options batch_options = firn_batch_options_default();
-    batch_options.n_batch = options->n_batch;
-    r.slots = calloc(n, sizeof *r.slots);
-    r.entries = calloc(n, sizeof *r.entries);
-    r.ids = calloc(n, sizeof *r.ids);
-    r.owners = calloc(n, sizeof *r.owners);
-    const bool memory = r.slots != NULL && r.entries != NULL && r.ids != NULL && r.owners != NULL;
-    firn_status status = memory ? firn_batch_create(model, &batch_options, &r.batch, error) : no_memory(error);
-    for (bool more = true; more && status == FIRN_OK;) {
-        status = step(&r, &more, error);
-        if (status == FIRN_OK && !feed->goes_on(feed->argument, r.n_new))
-            break;
-    }
-    for (size_t i = 0; r.slots != NULL && i < n; i++)
-        empty(&r.slots[i]);
-    firn_batch_release(r.batch);
+    firn_scheduler_options scheduler_options = firn_scheduler_options_default();
+    runner r = {.options = options, .feed = feed, .error = error};
+    scheduler_options.n_ctx = options->n_ctx;
+    scheduler_options.n_batch = options->n_batch;
+    r.slots = calloc(options->n_parallel, sizeof *r.slots);
+    if (r.slots == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u texts at once",
+                         options->n_parallel);
+    firn_status status = firn_scheduler_create(model, &scheduler_options, &r.scheduler, error);
+    if (status == FIRN_OK)
+        status = run(&r, error);
+    firn_scheduler_release(r.scheduler);
     free(r.slots);
-    free(r.entries);
-    free(r.ids);
-    free(r.owners);
     return status;
 }

@@ -43,6 +43,8 @@ static void make_key(const station *s, const sweep_task *at, const firn_generati
         firn_parameter_print(parameters, firn_parameter_at(i), value);
         add_text(&hash, value);
     }
+    add_text(&hash, s->work->constraint->kind);
+    add_text(&hash, s->work->constraint->text.data);
     add_text(&hash, s->work->tasks->prompts->at[at->prompt].expect);
     const char *const judges[] = {j->expect, j->schema, j->choices, j->command, j->model};
     for (size_t i = 0; i < sizeof judges / sizeof judges[0]; i++)
@@ -52,25 +54,6 @@ static void make_key(const station *s, const sweep_task *at, const firn_generati
 }
 
 /* ---- records ---- */
-
-static const char *name_of(firn_end end)
-{
-    switch (end) {
-    case FIRN_END_TOKEN:
-        return "end";
-    case FIRN_END_STOP:
-        return "stop";
-    case FIRN_END_LENGTH:
-        return "limit";
-    case FIRN_END_CONTEXT:
-        return "context";
-    case FIRN_END_TIME:
-        return "time";
-    case FIRN_END_NOT_YET:
-        break;
-    }
-    return "interrupted";
-}
 
 static firn_status ask_judges(const station *s, const sweep_task *at, const sweep_record *record, double *measures,
                               sweep_verdict *verdicts, firn_error *error)
@@ -113,7 +96,11 @@ static firn_status finished(void *argument, size_t task, const sweep_sample *sam
                              .prompt_ids = {input->ids, input->n_ids},
                              .ids = {sample->ids, sample->n_ids},
                              .text = {sample->text != NULL ? sample->text : "", sample->length},
-                             .stop = base_slice_from(name_of(end))};
+                             .stop = base_slice_from(firn_end_name(end))};
+    if (s->work->constraint->kind != NULL) {
+        r.record.constraint_kind = base_slice_from(s->work->constraint->kind);
+        r.record.constraint = (base_slice){s->work->constraint->text.data, s->work->constraint->text.length};
+    }
     sweep_plan_parameters(s->work->tasks->plan, at.setting, &r.record.parameters);
     make_key(s, &at, &r.record.parameters, key);
     firn_status status = sweep_measure_text(sample, measures, error);
@@ -137,6 +124,16 @@ static bool next(void *argument, sweep_request *out)
     out->prompt = s->inputs[at.prompt].ids;
     out->n_prompt = s->inputs[at.prompt].n_ids;
     return true;
+}
+
+static firn_status failed(void *argument, size_t task, const firn_error *fault, firn_error *error)
+{
+    const station *const s = argument;
+    const sweep_task at = sweep_task_at(s->work->tasks, task);
+    firn_error named = {0};
+    base_fail(&named, fault->status, fault->offset, "prompt %zu, setting %zu: %s", at.prompt + 1, at.setting + 1,
+              fault->message);
+    return s->work->failed(s->work->argument, task, &named, error);
 }
 
 static bool goes_on(void *argument, size_t n_tokens)
@@ -192,7 +189,7 @@ static firn_status find_missing(station *s, size_t model, firn_error *error)
 static firn_status run(station *s, firn_error *error)
 {
     const sweep_work *const w = s->work;
-    const sweep_feed feed = {s, next, finished, goes_on};
+    const sweep_feed feed = {s, next, finished, failed, goes_on};
     const uint64_t before = w->check_parameters ? firn_model_hash(s->model) : 0;
     w->begin(w->argument, s->n_missing);
     const firn_status status = s->n_missing > 0 ? sweep_run(s->model, &w->run, &feed, error) : FIRN_OK;

@@ -3,6 +3,7 @@
 #ifndef FIRN_TOOLS_SWEEP_WORK_H
 #define FIRN_TOOLS_SWEEP_WORK_H
 
+#include "tools/common_constraint.h"
 #include "tools/sweep_judges.h"
 #include "tools/sweep_run.h"
 #include "tools/sweep_tasks.h"
@@ -12,6 +13,7 @@ typedef struct sweep_work {
     const tool_chat_options *chat;
     bool raw;
     sweep_run_options run;
+    const tool_constraint *constraint; /* that run.constraint was made of */
     const sweep_judge_options *judge_options;
     sweep_judges *judges;
     firn_context *context;
@@ -25,7 +27,8 @@ typedef struct sweep_work {
     void (*begin)(void *argument, size_t n_texts);
     /* Takes a record (free(line.data)). */
     firn_status (*take)(void *argument, size_t task, tool_text line, firn_error *error);
-    /* As in sweep_feed. */
+    /* As in sweep_feed; `fault` says which text it is. */
+    firn_status (*failed)(void *argument, size_t task, const firn_error *fault, firn_error *error);
     bool (*goes_on)(void *argument, size_t n_tokens);
 } sweep_work;
 

@@ -232,7 +232,7 @@ def test_limits(sweep):
 @sweep_test
 def test_judges(sweep):
     script = sweep.path("judge.sh", 'read -r line; case $line in *Paris*) echo 1.5; exit 0;; *) echo none; exit 1;; esac')
-    records, _ = sweep.records(*GRID, "-p", PROMPT, "--judge", f"sh {script}", "--choices", "Paris|London", "--expect-json-schema",
+    records, _ = sweep.records(*GRID, "-p", PROMPT, "--judge", f"sh {script}", "--expect-choices", "Paris|London", "--expect-json-schema",
                                '{"type": "object"}', "--judge-model", sweep.model[1])
     for record in records:
         paris = "Paris" in record["text"]
@@ -243,6 +243,18 @@ def test_judges(sweep):
     sweep.refuses([*GRID, "-p", PROMPT, "--judge", "exit 3"], "--judge: 'exit 3' ended with exit status 3")
     sweep.refuses([*GRID, "-p", PROMPT, "--expect", "("], "--expect", "character 2")
     sweep.refuses([*GRID, "-p", PROMPT, "--expect-json-schema", '{"tpye": 1}'], "'tpye'")
+
+
+@sweep_test
+def test_constraints_hold_for_all(sweep):
+    records, _ = sweep.records("--choices", " Paris, London", "--temp", "0,3", "--top-k", "0", "--min-p", "0", "--top-p", "1",
+                               "--seed", "1..6", "-p", PROMPT)
+    assert {record["text"] for record in records} == {" Paris", " London"} and len(records) == 12
+    assert {record["constraint"]["kind"] for record in records} == {"choices"}
+    # a text that no token can go on with fails alone
+    records, err = sweep.records("--choices", "z", "-l", '[[["z",false]],[]]', "--seed", "1", "-p", PROMPT, name="z", status=1)
+    assert [record["text"] for record in records] == ["z"], records
+    assert "1 text could not be made; prompt 1, setting 1: " in err, err
 
 
 @sweep_test
