@@ -297,18 +297,6 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
     return status;
 }
 
-static firn_status read_preset(const char *path, firn_generation_parameters *parameters, firn_error *error)
-{
-    tool_text text;
-    firn_error fault = {0};
-    firn_status status = tool_read(path, &text, error);
-    if (status != FIRN_OK)
-        return status;
-    status = firn_parameters_read(parameters, text.data, text.length, "", &fault);
-    free(text.data);
-    return status == FIRN_OK ? FIRN_OK : base_fail(error, status, fault.offset, "%.200s: %s", path, fault.message);
-}
-
 static firn_status parse(run *r, int argc, char **argv, firn_error *error)
 {
     settings *const s = r->settings;
@@ -326,7 +314,7 @@ static firn_status parse(run *r, int argc, char **argv, firn_error *error)
     sweep_plan_begin(&r->plan);
     r->plan.base.n_predict = DEFAULT_LENGTH;
     if (preset != NULL)
-        status = read_preset(preset, &r->plan.base, error);
+        status = tool_read_parameters(preset, &r->plan.base, error);
     if (status == FIRN_OK && cells != NULL)
         status = sweep_plan_read(&r->plan, cells, error);
     return status == FIRN_OK ? parse_once(r, argc, argv, error) : status;

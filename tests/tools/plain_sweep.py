@@ -70,7 +70,10 @@ def test_texts_are_those_of_generate(sweep):
     records, _ = sweep.records(*flags, "--random", "14", "--check-parameters", "-p", PROMPT, "-p", "Once upon a time")
     assert len(records) == 14 * 2 * 2 and len(by_key(records)) == len(records)
     assert any(record["stop"] == "stop" for record in records)
-    for record in records[::4]:
+    for row, record in list(enumerate(records, 1))[::4]:
+        replayed = [flag for flag in sweep.model if flag != "--raw"]
+        status, out, err = sweep.generate.run("--replay", sweep.path("out.jsonl"), "--row", str(row), "--json", model=replayed)
+        assert status == 0 and json.loads(out)["text"] == record["text"], err
         params = sweep.path("params.json", json.dumps(record["params"]))
         ids = ",".join(map(str, record["prompt_ids"]))
         whole = sweep.generate.json("--params", params, "-p", record["prompt"])
