@@ -251,7 +251,7 @@ static void tile_in_place(const kern_matrix *weights, uint32_t tile, const uint8
 
 /* An expanded tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored. */
 ALWAYS_INLINE void expanded_columns(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, const uint32_t columns,
-                                    uint32_t n_out, float *out, size_t out_stride)
+                                    uint32_t n_out, float *out, size_t out_stride, const uint8_t *next)
 {
     const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT16_BYTES;
     __m512 results[MOST_COLUMNS];
@@ -262,6 +262,7 @@ ALWAYS_INLINE void expanded_columns(const uint8_t *tile, uint32_t n_blocks, cons
         const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
         const uint8_t *const inputs = x + (size_t)b * KERN_PANEL * KERN_INT16_BYTES;
         __m512i sums[MOST_COLUMNS];
+        fetch_block(next, b);
 #pragma GCC unroll 12
         for (uint32_t c = 0; c < columns; c++)
             sums[c] = _mm512_setzero_si512();
@@ -289,7 +290,7 @@ ALWAYS_INLINE void expanded_columns(const uint8_t *tile, uint32_t n_blocks, cons
 }
 
 static void expanded_all_columns(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_columns,
-                                 float *out, size_t out_stride)
+                                 float *out, size_t out_stride, const uint8_t *next)
 {
     const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT16_BYTES;
     for (uint32_t c = 0, taken; c < n_columns; c += taken) {
@@ -298,11 +299,11 @@ static void expanded_all_columns(const uint8_t *tile, uint32_t n_blocks, const u
         float *const to = out + c * out_stride;
         taken = left > 8 ? 12 : left > 4 ? 8 : 4;
         if (taken == 12)
-            expanded_columns(tile, n_blocks, panels, 12, left, to, out_stride);
+            expanded_columns(tile, n_blocks, panels, 12, left, to, out_stride, c == 0 ? next : NULL);
         else if (taken == 8)
-            expanded_columns(tile, n_blocks, panels, 8, left, to, out_stride);
+            expanded_columns(tile, n_blocks, panels, 8, left, to, out_stride, c == 0 ? next : NULL);
         else
-            expanded_columns(tile, n_blocks, panels, 4, left, to, out_stride);
+            expanded_columns(tile, n_blocks, panels, 4, left, to, out_stride, c == 0 ? next : NULL);
     }
 }
 
@@ -324,7 +325,8 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
         for (uint32_t t = tile_begin; t < tile_end; t++) {
             expand_tile(weights, t, scratch);
             expanded_all_columns(scratch, n_blocks, x->int16_panels + c * column_bytes, left < step ? left : step,
-                                 out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride);
+                                 out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride,
+                                 weights->data + (t + 1) * weights->tile_bytes);
         }
     }
 }
