@@ -133,10 +133,53 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
 /*
  * ---- Q8_0 with one column ----
  *
- * Rows are read one after the other, as they lie in memory: the processor foresees one stream, not sixteen (on Zen 4
- * with two threads 28 GB/s instead of 17). Lanes are 16 blocks of a row, and what is to be added goes to `terms`; when
- * all rows are there it is transposed, so that lanes are rows and blocks are added in order.
+ * A tile's blocks are read one after the other, as they lie in memory: the processor foresees one stream, not sixteen
+ * (on Zen 4 with two threads 28 GB/s instead of 17). Lanes are 16 blocks in a row; their scales and sums are kept until
+ * the tile is done and then transposed, so that lanes are rows and blocks are added in order.
+ *
+ * Inputs are int16, split into a high byte with a sign and a low one without: vpdpbusd takes the first with the weights
+ * made positive by adding 128, and the second with the weights as they are.
  */
+
+enum { GROUP = 16 }; /* blocks */
+
+/* The inputs of n_blocks blocks, and the first 16 again: a group may begin with any block of a row. */
+typedef struct split_inputs {
+    uint8_t *low, *high; /* [n_blocks + 16][32] */
+    int32_t *correction; /* [n_blocks + 16] what adding 128 to the weights adds to a block's sum */
+    float *scales;       /* [n_blocks + 16] */
+    float *terms;        /* behind them: float [16 rows][n_blocks] scales of rows and inputs, then as many sums */
+} split_inputs;
+
+/* Lays everything out in `scratch`, and the terms, for which there is room, behind it. */
+static split_inputs split(const uint8_t *x, uint32_t n_blocks, uint8_t *scratch)
+{
+    const size_t n = n_blocks + GROUP;
+    split_inputs s = {scratch, scratch + 32 * n, (int32_t *)(void *)(scratch + 64 * n), NULL, NULL};
+    s.scales = (float *)(void *)(s.correction + n);
+    s.terms = s.scales + n;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *const block = x + (size_t)(i % n_blocks) * KERN_INT16_BYTES;
+        const __m512i q = _mm512_loadu_si512(block + 4);
+        const __m256i high = _mm512_cvtepi16_epi8(_mm512_srai_epi16(q, 8));
+        const __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), high);
+        _mm256_storeu_si256((__m256i *)(s.low + 32 * (size_t)i), _mm512_cvtepi16_epi8(q));
+        _mm256_storeu_si256((__m256i *)(s.high + 32 * (size_t)i), high);
+        s.correction[i] = 128 * 256 * _mm512_reduce_add_epi32(_mm512_zextsi256_si512(sums));
+        memcpy(&s.scales[i], block, sizeof s.scales[i]);
+    }
+    return s;
+}
+
+/* Partial sums of two blocks: eight of the first, then eight of the second. */
+ALWAYS_INLINE __m512i two_blocks(const uint8_t *weights, const uint8_t *low, const uint8_t *high)
+{
+    const __m512i w = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(weights + 2))),
+                                         _mm256_loadu_si256((const __m256i *)(weights + ROW_BLOCK + 2)), 1);
+    const __m512i positive = _mm512_xor_si512(w, _mm512_set1_epi8((char)0x80));
+    const __m512i sums = _mm512_dpbusd_epi32(_mm512_setzero_si512(), positive, _mm512_loadu_si512(high));
+    return _mm512_dpbusd_epi32(_mm512_slli_epi32(sums, 8), _mm512_loadu_si512(low), w);
+}
 
 /* Adds neighbours: each 128-bit part gets the sums of four registers' parts, in order. */
 ALWAYS_INLINE __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i d)
@@ -146,55 +189,48 @@ ALWAYS_INLINE __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i d)
     return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
 }
 
-enum { GROUP = 16, GROUP_TERMS = KERN_TILE_ROWS * 2 * GROUP }; /* blocks; floats: scale and sum of each row and block */
-
-ALWAYS_INLINE __m512i block_products(const uint8_t *weights, const uint8_t *x)
+/* Scales of 16 blocks: those of four stand 17 words apart in 128 bytes. */
+ALWAYS_INLINE __m512 group_scales(const uint8_t *blocks)
 {
-    const __m256i bytes = _mm256_loadu_si256((const __m256i *)(weights + 2));
-    return _mm512_dpwssd_epi32(_mm512_setzero_si512(), _mm512_cvtepi8_epi16(bytes), _mm512_loadu_si512(x + 4));
-}
-
-/* Up to 16 blocks of one row; what is beyond n_blocks is 0. */
-ALWAYS_INLINE void row_terms(const uint8_t *row, const uint8_t *x, const float *x_scales, const uint32_t n_blocks,
-                             float *terms)
-{
-    __m512i fours[4];
-    uint16_t scales[GROUP];
+    const __m512i every = _mm512_set1_epi64(0x0033002200110000);
+    __m512i halves = _mm512_setzero_si512();
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < 4; i++) {
-        __m512i sums[4];
-#pragma GCC unroll 4
-        for (uint32_t b = 4 * i; b < 4 * i + 4; b++) {
-            sums[b % 4] =
-                b < n_blocks ? block_products(row + b * ROW_BLOCK, x + b * KERN_INT16_BYTES) : _mm512_setzero_si512();
-            scales[b] = b < n_blocks ? kern_load16(row + b * ROW_BLOCK) : 0;
-        }
-        fours[i] = sum_four(sums[0], sums[1], sums[2], sums[3]);
+        const uint8_t *const four = blocks + 4 * ROW_BLOCK * (size_t)i;
+        halves = _mm512_or_si512(halves, _mm512_maskz_permutex2var_epi16(0xfu << 4 * i, _mm512_loadu_si512(four), every,
+                                                                         _mm512_loadu_si512(four + 64)));
     }
-    /* part p of register i holds partial sums of blocks 4i to 4i + 3: transpose the parts, add */
-    const __m512i even01 = _mm512_shuffle_i32x4(fours[0], fours[1], _MM_SHUFFLE(2, 0, 2, 0));
-    const __m512i odd01 = _mm512_shuffle_i32x4(fours[0], fours[1], _MM_SHUFFLE(3, 1, 3, 1));
-    const __m512i even23 = _mm512_shuffle_i32x4(fours[2], fours[3], _MM_SHUFFLE(2, 0, 2, 0));
-    const __m512i odd23 = _mm512_shuffle_i32x4(fours[2], fours[3], _MM_SHUFFLE(3, 1, 3, 1));
-    const __m512i two01 = _mm512_add_epi32(even01, odd01), two23 = _mm512_add_epi32(even23, odd23);
-    const __m512i sum = _mm512_add_epi32(_mm512_shuffle_i32x4(two01, two23, _MM_SHUFFLE(2, 0, 2, 0)),
-                                         _mm512_shuffle_i32x4(two01, two23, _MM_SHUFFLE(3, 1, 3, 1)));
-    const __m256i half = _mm256_set_epi16((short)scales[15], (short)scales[14], (short)scales[13], (short)scales[12],
-                                          (short)scales[11], (short)scales[10], (short)scales[9], (short)scales[8],
-                                          (short)scales[7], (short)scales[6], (short)scales[5], (short)scales[4],
-                                          (short)scales[3], (short)scales[2], (short)scales[1], (short)scales[0]);
-    _mm512_storeu_ps(terms, _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_loadu_ps(x_scales)));
-    _mm512_storeu_ps(terms + GROUP, _mm512_cvtepi32_ps(sum));
+    return _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
 }
 
-/* Transposes a 16 x 16 matrix of dwords whose rows are 2 * GROUP apart. */
-ALWAYS_INLINE void transpose_sixteen(const float *from, __m512i *v)
+/* Scale and sum of 16 blocks, the first of which belongs to input block `first`. */
+ALWAYS_INLINE void group_terms(const uint8_t *blocks, const split_inputs *x, uint32_t first, float *scales, float *sums)
+{
+    __m512i twos[8];
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < 8; i++)
+        twos[i] = two_blocks(blocks + 2 * ROW_BLOCK * (size_t)i, x->low + 32 * (size_t)(first + 2 * i),
+                             x->high + 32 * (size_t)(first + 2 * i));
+    /* parts 0 and 1 hold sums of even, 2 and 3 of odd blocks */
+    const __m512i low = sum_four(twos[0], twos[1], twos[2], twos[3]);
+    const __m512i high = sum_four(twos[4], twos[5], twos[6], twos[7]);
+    const __m512i mixed = _mm512_add_epi32(_mm512_shuffle_i32x4(low, high, _MM_SHUFFLE(2, 0, 2, 0)),
+                                           _mm512_shuffle_i32x4(low, high, _MM_SHUFFLE(3, 1, 3, 1)));
+    const __m512i order = _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+    const __m512i sum =
+        _mm512_sub_epi32(_mm512_permutexvar_epi32(order, mixed), _mm512_loadu_si512(x->correction + first));
+    _mm512_storeu_ps(scales, _mm512_mul_ps(group_scales(blocks), _mm512_loadu_ps(x->scales + first)));
+    _mm512_storeu_ps(sums, _mm512_cvtepi32_ps(sum));
+}
+
+/* Transposes a 16 x 16 matrix of dwords whose rows are `stride` apart. */
+ALWAYS_INLINE void transpose_sixteen(const float *from, size_t stride, __m512i *v)
 {
     __m512i t[16];
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {
-        const __m512i even = _mm512_loadu_si512(from + 4 * GROUP * i);
-        const __m512i odd = _mm512_loadu_si512(from + 4 * GROUP * i + 2 * GROUP);
+        const __m512i even = _mm512_loadu_si512(from + stride * 2 * (size_t)i);
+        const __m512i odd = _mm512_loadu_si512(from + stride * (2 * (size_t)i + 1));
         t[2 * i] = _mm512_unpacklo_epi32(even, odd);
         t[2 * i + 1] = _mm512_unpackhi_epi32(even, odd);
     }
@@ -221,30 +257,44 @@ ALWAYS_INLINE void transpose_sixteen(const float *from, __m512i *v)
         v[i] = t[i];
 }
 
-static void tile_in_place(const kern_matrix *weights, uint32_t tile, const uint8_t *x, const float *x_scales,
-                          float *terms, float *out)
+/* A tile whose 16 rows lie one after the other. */
+static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_inputs *x, float *out)
 {
-    const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
-    const row_pointers rows = tile_rows(weights, tile);
-    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
-        float *to = terms + (size_t)r * 2 * GROUP;
-        uint32_t b = 0;
-        for (; b + GROUP <= n_blocks; b += GROUP, to += GROUP_TERMS)
-            row_terms(rows.at[r] + b * ROW_BLOCK, x + b * KERN_INT16_BYTES, x_scales + b, GROUP, to);
-        if (b < n_blocks)
-            row_terms(rows.at[r] + b * ROW_BLOCK, x + b * KERN_INT16_BYTES, x_scales + b, n_blocks - b, to);
+    float *const scales = x->terms, *const sums = scales + (size_t)KERN_TILE_ROWS * n_blocks;
+    for (uint32_t g = 0, first = 0; g < n_blocks; g++) {
+        group_terms(blocks + (size_t)g * GROUP * ROW_BLOCK, x, first, scales + (size_t)g * GROUP,
+                    sums + (size_t)g * GROUP);
+        first = (first + GROUP) % n_blocks;
     }
     __m512 result = _mm512_setzero_ps();
     for (uint32_t first = 0; first < n_blocks; first += GROUP) {
-        const float *const group = terms + (size_t)(first / GROUP) * GROUP_TERMS;
         const uint32_t n = n_blocks - first < GROUP ? n_blocks - first : GROUP;
-        __m512i scales[GROUP], sums[GROUP];
-        transpose_sixteen(group, scales);
-        transpose_sixteen(group + GROUP, sums);
+        __m512i by_row[GROUP], sums_by_row[GROUP];
+        transpose_sixteen(scales + first, n_blocks, by_row);
+        transpose_sixteen(sums + first, n_blocks, sums_by_row);
         for (uint32_t b = 0; b < n; b++)
-            result = _mm512_fmadd_ps(_mm512_castsi512_ps(scales[b]), _mm512_castsi512_ps(sums[b]), result);
+            result = _mm512_fmadd_ps(_mm512_castsi512_ps(by_row[b]), _mm512_castsi512_ps(sums_by_row[b]), result);
     }
     _mm512_storeu_ps(out, result);
+}
+
+static void one_column_in_place(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const uint8_t *x,
+                                float *out, uint8_t *scratch)
+{
+    const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
+    const split_inputs inputs = split(x, n_blocks, scratch);
+    for (uint32_t t = tile_begin; t < tile_end; t++) {
+        const uint8_t *blocks = weights->data + t * weights->tile_bytes;
+        if (t == weights->n_rows / KERN_TILE_ROWS) { /* not a whole one */
+            uint8_t *const copy = (uint8_t *)(inputs.terms + (size_t)2 * KERN_TILE_ROWS * n_blocks + GROUP);
+            const row_pointers rows = tile_rows(weights, t);
+            for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
+                memcpy(copy + r * (weights->tile_bytes / KERN_TILE_ROWS), rows.at[r],
+                       weights->tile_bytes / KERN_TILE_ROWS);
+            blocks = copy;
+        }
+        tile_in_place(blocks, n_blocks, &inputs, out + (size_t)t * KERN_TILE_ROWS);
+    }
 }
 
 /* ---- Q8_0 with many ---- */
@@ -312,10 +362,7 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 {
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
     if (x->n_columns == 1) {
-        float *const scales = copy_scales(x->int16_panels, n_blocks, GROUP, scratch);
-        for (uint32_t t = tile_begin; t < tile_end; t++)
-            tile_in_place(weights, t, x->int16_panels, scales, scales + whole_groups(n_blocks, GROUP),
-                          out + (size_t)t * KERN_TILE_ROWS);
+        one_column_in_place(weights, tile_begin, tile_end, x->int16_panels, out, scratch);
         return;
     }
     const size_t column_bytes = (size_t)n_blocks * KERN_INT16_BYTES;
