@@ -26,15 +26,21 @@ static char *output_of(const char *command, int *status)
     return text;
 }
 
+static char *run_program(int *status, const char *name, const char *arguments)
+{
+    char command[2048];
+    snprintf(command, sizeof command, "%s/bin/%s %s 2>&1", FIRN_BUILD_DIR, name, arguments);
+    return output_of(command, status);
+}
+
 __attribute__((format(printf, 2, 3))) static char *run_bench(int *status, const char *format, ...)
 {
-    char arguments[1024], command[2048];
+    char arguments[1024];
     va_list list;
     va_start(list, format);
     vsnprintf(arguments, sizeof arguments, format, list);
     va_end(list);
-    snprintf(command, sizeof command, "%s/bin/bench %s 2>&1", FIRN_BUILD_DIR, arguments);
-    return output_of(command, status);
+    return run_program(status, "bench", arguments);
 }
 
 static const char *name_at(const cJSON *array, int index)
@@ -175,4 +181,25 @@ Test(bench, help_names_the_options)
     cr_assert_eq(status, 0);
     cr_assert(strstr(text, "--n-prompt") != NULL && strstr(text, "--plot") != NULL && strstr(text, "8-64*2") != NULL);
     free(text);
+}
+
+Test(bench, kernels_have_a_row_for_each_type_and_level)
+{
+    int status;
+    char *text = run_program(&status, "bench-kernels",
+                             "--type Q4_1 --type IQ2_XS --type F16 --cpu scalar --size 1 -r 1 -npl 1,3");
+    cr_assert_eq(status, 0, "%s", text);
+    cr_assert(strstr(text, "\n| type | level | 1: GB/s | GMAC/s | 3: GB/s | GMAC/s |\n") != NULL, "%s", text);
+    const char *const rows[] = {"\n| F16 | scalar | ", "\n| Q4_1 | scalar | ", "\n| IQ2_XS | scalar | "};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *const row = strstr(text, rows[i]);
+        cr_assert(row != NULL && atof(row + strlen(rows[i])) > 0, "%s: %s", rows[i], text);
+    }
+    free(text);
+    const char *const bad[][2] = {{"--type Q9_9", "Q9_9"}, {"--cpu none", "none"}, {"-npl 0", "-npl"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        text = run_program(&status, "bench-kernels", bad[i][0]);
+        cr_assert(status == 1 && strstr(text, bad[i][1]) != NULL, "%s", text);
+        free(text);
+    }
 }
