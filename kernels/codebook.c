@@ -9,21 +9,6 @@
 
 #define EACH_BYTE 0x0101010101010101u
 
-/* Eight numbers of 2 bits, then four numbers of 4 bits, as bytes. */
-static uint64_t spread_two_bits(uint32_t numbers)
-{
-    uint64_t bytes = (numbers | (uint64_t)numbers << 24) & 0x000000ff000000ffu;
-    bytes = (bytes | bytes << 12) & 0x000f000f000f000fu;
-    return (bytes | bytes << 6) & 3 * EACH_BYTE;
-}
-
-static uint64_t spread_four_bits(uint32_t first, uint32_t second)
-{
-    uint64_t bytes = first | (uint64_t)second << 32;
-    bytes = (bytes | bytes << 8) & 0x00ff00ff00ff00ffu;
-    return (bytes | bytes << 4) & 15 * EACH_BYTE;
-}
-
 /* Stores 8 magnitudes (up to 64), negative where the bit of `signs` is set. */
 static void store_signed(int8_t *q, uint64_t magnitudes, uint32_t signs)
 {
@@ -42,29 +27,16 @@ static uint32_t seven_signs(uint32_t signs)
     return signs | (0x6996u >> folded & 1) << 7;
 }
 
-static uint64_t iq2_magnitudes(uint16_t entry)
+static uint64_t two_of(const uint32_t *values, uint32_t first, uint32_t second)
 {
-    const uint64_t v = spread_two_bits(entry);
-    return 17 * v + (v >> 1 & EACH_BYTE) + 8 * EACH_BYTE; /* 8, 25, 43 */
-}
-
-static uint64_t iq3_xxs_magnitudes(uint32_t first, uint32_t second)
-{
-    const uint64_t v = spread_four_bits(iq3_xxs_codebook[first], iq3_xxs_codebook[second]);
-    return 8 * v + 4 * EACH_BYTE + ((v + EACH_BYTE) >> 2 & 2 * EACH_BYTE); /* 4, 12, …, 52, 62 */
-}
-
-static uint64_t iq3_s_magnitudes(uint32_t first, uint32_t second)
-{
-    return 2 * spread_four_bits(iq3_s_codebook[first], iq3_s_codebook[second]) + EACH_BYTE; /* 1, 3, …, 15 */
+    return values[first] | (uint64_t)values[second] << 32;
 }
 
 /* Eight weights -1, 0 or 1, plus or minus an eighth, times 8. */
 static void store_iq1(int8_t *q, uint32_t index, bool minus)
 {
-    const uint64_t v = 8 * spread_two_bits(iq1_s_codebook[index]);
     uint8_t bytes[8];
-    memcpy(bytes, &v, sizeof bytes);
+    memcpy(bytes, &kern_iq1_s_values[index], sizeof bytes);
     for (uint32_t i = 0; i < 8; i++)
         q[i] = (int8_t)(bytes[i] - (minus ? 9 : 7));
 }
@@ -81,7 +53,7 @@ static void iq2_xxs(const uint8_t *block, uint32_t sub, kern_block *out)
     const uint8_t *const indices = block + 2 + 8 * sub;
     const uint32_t signs = kern_load32(indices + 4);
     for (uint32_t i = 0; i < 4; i++)
-        store_signed(out->q + 8 * i, iq2_magnitudes(iq2_xxs_codebook[indices[i]]), seven_signs(signs >> (7 * i)));
+        store_signed(out->q + 8 * i, kern_iq2_xxs_values[indices[i]], seven_signs(signs >> (7 * i)));
     const float scale = kern_float_from_half(kern_load16(block)) * 0.125f * (float)(2 * (signs >> 28) + 1);
     set_scales(out, scale, 1, 1);
 }
@@ -90,7 +62,7 @@ static void iq2_xs(const uint8_t *block, uint32_t sub, kern_block *out)
 {
     for (uint32_t i = 0; i < 4; i++) {
         const uint32_t code = kern_load16(block + 2 + 8 * sub + 2 * i);
-        store_signed(out->q + 8 * i, iq2_magnitudes(iq2_xs_codebook[code & 511]), seven_signs(code >> 9));
+        store_signed(out->q + 8 * i, kern_iq2_xs_values[code & 511], seven_signs(code >> 9));
     }
     const uint32_t scales = block[66 + sub];
     set_scales(out, kern_float_from_half(kern_load16(block)) * 0.125f, 2 * (scales & 15) + 1, 2 * (scales >> 4) + 1);
@@ -101,7 +73,7 @@ static void iq2_s(const uint8_t *block, uint32_t sub, kern_block *out)
     const uint32_t high = block[66 + sub], scales = block[74 + sub];
     for (uint32_t i = 0; i < 4; i++) {
         const uint32_t index = block[2 + 4 * sub + i] | (high >> (2 * i) & 3) << 8;
-        store_signed(out->q + 8 * i, iq2_magnitudes(iq2_s_codebook[index]), block[34 + 4 * sub + i]);
+        store_signed(out->q + 8 * i, kern_iq2_s_values[index], block[34 + 4 * sub + i]);
     }
     set_scales(out, kern_float_from_half(kern_load16(block)) * 0.125f, 2 * (scales & 15) + 1, 2 * (scales >> 4) + 1);
 }
@@ -111,7 +83,7 @@ static void iq3_xxs(const uint8_t *block, uint32_t sub, kern_block *out)
     const uint8_t *const indices = block + 2 + 8 * sub;
     const uint32_t signs = kern_load32(block + 66 + 4 * sub);
     for (uint32_t i = 0; i < 4; i++)
-        store_signed(out->q + 8 * i, iq3_xxs_magnitudes(indices[2 * i], indices[2 * i + 1]),
+        store_signed(out->q + 8 * i, two_of(kern_iq3_xxs_values, indices[2 * i], indices[2 * i + 1]),
                      seven_signs(signs >> (7 * i)));
     const float scale = kern_float_from_half(kern_load16(block)) * 0.25f * (float)(2 * (signs >> 28) + 1);
     set_scales(out, scale, 1, 1);
@@ -124,7 +96,7 @@ static void iq3_s(const uint8_t *block, uint32_t sub, kern_block *out)
     for (uint32_t i = 0; i < 4; i++) {
         const uint32_t first = low[2 * i] | (high >> (2 * i) & 1) << 8;
         const uint32_t second = low[2 * i + 1] | (high >> (2 * i + 1) & 1) << 8;
-        store_signed(out->q + 8 * i, iq3_s_magnitudes(first, second), block[74 + 4 * sub + i]);
+        store_signed(out->q + 8 * i, two_of(kern_iq3_s_values, first, second), block[74 + 4 * sub + i]);
     }
     const uint32_t scale = block[106 + sub / 2] >> (4 * (sub & 1)) & 15;
     set_scales(out, kern_float_from_half(kern_load16(block)) * (float)(2 * scale + 1), 1, 1);

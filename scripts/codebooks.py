@@ -1,23 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes kernels/codebooks.h: the codebooks of the IQ types, which are part of the GGUF format, from the gguf package.
+"""Rewrites the tables of kernels/codebooks.c: the codebooks of the IQ types, which are part of the GGUF format, from
+the gguf package. What stands before the first table is kept.
 
-    scripts/codebooks.py > kernels/codebooks.h && clang-format-14 -i kernels/codebooks.h
+    scripts/codebooks.py && clang-format-14 -i kernels/codebooks.c
 """
+import os
+
 import numpy
 from gguf import quants
 
-HEADER = """/* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The codebooks of the IQ types: each entry is the magnitudes of neighbouring weights, as indices of the few that the
- * type has. Eight weights of 2 bits (IQ1_S, IQ2_*) or four of 4 bits (IQ3_*), the first in the lowest bits.
- * Written by scripts/codebooks.py.
- */
-#ifndef FIRN_KERNELS_CODEBOOKS_H
-#define FIRN_KERNELS_CODEBOOKS_H
-
-#include <stdint.h>
-"""
+FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "kernels", "codebooks.c")
+TABLES = (("iq2_xxs", "IQ2", quants.IQ2_XXS), ("iq2_xs", "IQ2", quants.IQ2_XS), ("iq2_s", "IQ2", quants.IQ2_S),
+          ("iq3_xxs", "IQ3_XXS", quants.IQ3_XXS), ("iq3_s", "IQ3_S", quants.IQ3_S), ("iq1_s", "IQ1", quants.IQ1_S))
 
 
 def entries(codebook):
@@ -27,11 +22,13 @@ def entries(codebook):
     return (indices << (bits * numpy.arange(codebook.grid_shape[1]))).sum(axis=1)
 
 
-print(HEADER)
-for name, codebook in (("IQ2_XXS", quants.IQ2_XXS), ("IQ2_XS", quants.IQ2_XS), ("IQ2_S", quants.IQ2_S),
-                       ("IQ3_XXS", quants.IQ3_XXS), ("IQ3_S", quants.IQ3_S), ("IQ1_S", quants.IQ1_S)):
+with open(FILE, encoding="utf-8") as source:
+    text = source.read()
+text = text[:text.index("const uint64_t")]
+for name, macro, codebook in TABLES:
     numbers = entries(codebook)
-    print(f"static const uint16_t {name.lower()}_codebook[{len(numbers)}] = {{")
-    print(", ".join(f"0x{number:04x}" for number in numbers))
-    print("};\n")
-print("#endif")
+    width = 32 if name.startswith("iq3") else 64
+    text += f"const uint{width}_t kern_{name}_values[{len(numbers)}] = {{\n"
+    text += ", ".join(f"{macro}(0x{number:04x})" for number in numbers) + "};\n\n"
+with open(FILE, "w", encoding="utf-8") as out:
+    out.write(text.rstrip() + "\n")

@@ -23,6 +23,7 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
     dot_panels(f, tile, n_blocks, x, n_columns, out, out_stride);
 }
 
+#include "kernels/ref/codebook_body.h"
 #include "kernels/ref/matmul_body.h"
 
 /* ---- Q8_0 in place: rows as the checkpoint stores them, blocks of F16 scale and 32 bytes ---- */

@@ -2,12 +2,14 @@
 /*
  * The matmul over all types, columns and tiles. A level's file first says how many columns it likes to take together
  * and how many bytes of activations it keeps in the second-level cache while tiles pass by (enum MOST_COLUMNS,
- * CACHED_PANELS), and defines one_column() and many_columns(): a tile times one column, and times whole panels. After
- * this it defines matmul_q8_0(), the whole product for Q8_0.
+ * CACHED_PANELS), and defines one_column() and many_columns(): a tile times one column, and times whole panels; and of
+ * the types with codebooks expand_any_codebook() and codebook_column(), whole tiles times one column. After this it
+ * defines matmul_q8_0(), the whole product for Q8_0.
  */
 #ifndef FIRN_KERNELS_MATMUL_BODY_H
 #define FIRN_KERNELS_MATMUL_BODY_H
 
+#include "kernels/pack.h"
 #include "kernels/vector.h"
 
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
@@ -51,11 +53,8 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
         FIRN_FORM(TQ2_0)
 #undef FIRN_FORM
     default: /* types with codebooks */
-        kern_expand_tile(weights, t, scratch);
-        if (alone)
-            one_column(EXPANDED, scratch, n, x, out);
-        else
-            many_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
+        expand_any_codebook(weights, t, scratch);
+        many_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
         break;
     }
 }
@@ -65,6 +64,10 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
 {
     if (weights->type == KERN_Q8_0) {
         matmul_q8_0(weights, tile_begin, tile_end, x, out, out_stride, scratch);
+        return;
+    }
+    if (kern_type_in_place(weights->type) && x->n_columns == 1) {
+        codebook_column(weights, tile_begin, tile_end, x->int8_panels, out, scratch);
         return;
     }
     const size_t column_bytes = (size_t)(weights->n_inputs / KERN_BLOCK) * KERN_INT8_BYTES;

@@ -172,6 +172,7 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
                      out + c * out_stride, out_stride);
 }
 
+#include "kernels/x86/codebook_body.h"
 #include "kernels/ref/matmul_body.h"
 
 /*

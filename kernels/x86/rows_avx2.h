@@ -149,6 +149,17 @@ ALWAYS_INLINE rows_float rows_splat_float(const uint8_t *bytes)
     return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)kern_load32(bytes)));
 }
 
+/* Bytes, negated where their bit is set. */
+ALWAYS_INLINE __m256i negate_where(__m256i bytes, const uint32_t *bits)
+{
+    const __m256i each =
+        _mm256_shuffle_epi8(_mm256_set1_epi32((int)*bits),
+                            _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
+    const __m256i one_bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+    const __m256i negative = _mm256_cmpeq_epi8(_mm256_and_si256(each, one_bit), one_bit);
+    return _mm256_sub_epi8(_mm256_xor_si256(bytes, negative), negative);
+}
+
 ALWAYS_INLINE void rows_store(float *to, rows_float a)
 {
     _mm256_storeu_ps(to, a);

@@ -150,6 +150,12 @@ ALWAYS_INLINE rows_float rows_splat_float(const uint8_t *bytes)
     return _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)kern_load32(bytes)));
 }
 
+/* Bytes, negated where their bit is set. */
+ALWAYS_INLINE __m256i negate_where(__m256i bytes, const uint32_t *bits)
+{
+    return _mm256_mask_sub_epi8(bytes, (__mmask32)*bits, _mm256_setzero_si256(), bytes);
+}
+
 ALWAYS_INLINE void rows_store(float *to, rows_float a)
 {
     _mm512_storeu_ps(to, a);
