@@ -32,7 +32,8 @@ enum {
     NO_LOGPROBS = UINT32_MAX >> 1, /* the flag was not given */
     MOST_LOGPROBS = 1000,
     MOST_EXPLAINED = 50,
-    SLICE = 512, /* prompt tokens between two looks at interruption and progress */
+    EXPLAINED = 10, /* candidates, where a file is wanted and no number given */
+    SLICE = 512,    /* prompt tokens between two looks at interruption and progress */
 };
 
 typedef struct settings {
@@ -44,6 +45,7 @@ typedef struct settings {
     uint32_t row;                /* of the latter */
     tool_record replayed;
     uint32_t n_explained; /* candidates of each token; 0: none */
+    const char *explain_json, *explain_html;
     bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
     tool_chat_options chat;
     tool_constraint_options constraint;
@@ -56,6 +58,7 @@ typedef struct run {
     firn_model *model;
     firn_session *session;
     firn_generation *generation;
+    tool_explanations explanations; /* for files */
     uint32_t n_vocab, n_ctx;
     bool logprobs;
     tool_text prompt; /* data is NULL where ids were given, and before a conversation is rendered */
@@ -310,8 +313,24 @@ static firn_status prepare_ids(run *r, firn_error *error)
 
 static firn_status explain(void *argument, size_t number, const firn_explanation *explanation, firn_error *error)
 {
-    const run *const r = argument;
+    run *const r = argument;
+    if (r->settings->explain_json != NULL || r->settings->explain_html != NULL)
+        return tool_explanations_add(&r->explanations, r->model, explanation, number, error);
     return tool_explain(stderr, r->model, explanation, number, error);
+}
+
+static firn_status save_explanations(const run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    tool_explained_text text = {
+        .model = r->model, .parameters = &s->parameters, .prompt = {r->prompt.data, r->prompt.length}};
+    text.text.data = firn_generation_text(r->generation, &text.text.length, NULL);
+    firn_status status = FIRN_OK;
+    if (s->explain_json != NULL)
+        status = tool_explanations_save_json(s->explain_json, &r->explanations, &text, error);
+    if (s->explain_html != NULL && status == FIRN_OK)
+        status = tool_explanations_save_html(s->explain_html, &r->explanations, &text, error);
+    return status;
 }
 
 static firn_status create_generation(run *r, firn_error *error)
@@ -471,6 +490,8 @@ static firn_status run_all(run *r, const char *path, firn_error *error)
     show_text(r, true, error);
     if (!r->settings->json && tool_is_terminal(stdout))
         put(r, "\n", 1, error);
+    if (status == FIRN_OK)
+        status = save_explanations(r, error);
     return status == FIRN_OK ? finish_record(r, path, error) : status;
 }
 
@@ -500,8 +521,8 @@ static firn_status check_flags(const settings *s, firn_error *error)
     if ((s->raw || s->ids != NULL) && (s->interactive || tool_chat_asked(&s->chat)))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "--raw and --ids take no -i, system message, conversation or chat template");
-    if (s->interactive && (s->record != NULL || s->replay != NULL))
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i takes no --record or --replay");
+    if (s->interactive && (s->record != NULL || s->replay != NULL || s->n_explained > 0))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i takes no --record, --replay or --explain");
     if (s->replay != NULL && (s->preset != NULL || tool_chat_asked(&s->chat) || given_prompts(s) > 0))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "--replay has the prompt and all parameters; it takes no prompt, conversation or --params");
@@ -560,6 +581,9 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "the text is one of these, with commas between or one a line"},
         {"--explain", "N", TOOL_COUNT, &s->n_explained, MOST_EXPLAINED,
          "for each token, tell on standard error what became of the N likeliest candidates"},
+        {"--explain-json", "FILE", TOOL_TEXT, &s->explain_json, 0,
+         "the same as JSON, to a file instead; without --explain, of 10 candidates"},
+        {"--explain-html", "FILE", TOOL_TEXT, &s->explain_html, 0, "the same as a page to look through in a browser"},
         {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
          "generation parameters from a JSON object, as --print-params writes it; flags go before it"},
         {"--record", "FILE", TOOL_TEXT, &s->record, 0,
@@ -583,6 +607,8 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         if (status == FIRN_OK)
             status = tool_parse(&command, argc, argv, error);
     }
+    if ((s->explain_json != NULL || s->explain_html != NULL) && s->n_explained == 0)
+        s->n_explained = EXPLAINED;
     if (status == FIRN_OK)
         status = firn_generation_parameters_check(&s->parameters, error);
     if (status != FIRN_OK)
@@ -638,6 +664,7 @@ int main(int argc, char **argv)
     firn_session_release(r.session);
     firn_model_release(r.model);
     firn_context_release(r.context);
+    tool_explanations_free(&r.explanations);
     tool_tokens_free(&r.tokens);
     free(r.prompt.data);
     free(r.ids);
