@@ -26,7 +26,7 @@ struct firn_generation {
     uint64_t *allowed;                 /* [n_vocab / 64 + 1] bits */
     float *masked;                     /* [n_vocab] logits as far as they are allowed */
     size_t n_top, logprob_capacity;    /* tokens */
-    float *logprobs, *top_logprobs, *entropies;
+    float *logprobs, *shaped_logprobs, *top_logprobs, *entropies;
     int32_t *top_ids;
 };
 
@@ -63,6 +63,7 @@ static bool reserve_logprobs(firn_generation *g, size_t n_tokens)
     if ((g->options.n_logprobs < 0 && !g->options.entropies) || n_tokens <= g->logprob_capacity)
         return true;
     if (!grow(&g->logprobs, n_tokens, g->options.n_logprobs >= 0) ||
+        !grow(&g->shaped_logprobs, n_tokens, g->options.n_logprobs >= 0) ||
         !grow(&g->entropies, n_tokens, g->options.entropies) || !grow(&g->top_ids, n_tokens, g->n_top) ||
         !grow(&g->top_logprobs, n_tokens, g->n_top))
         return false;
@@ -153,6 +154,7 @@ void firn_generation_release(firn_generation *generation)
     free(generation->masked);
     free(generation->explained);
     free(generation->logprobs);
+    free(generation->shaped_logprobs);
     free(generation->top_ids);
     free(generation->top_logprobs);
     free(generation->entropies);
@@ -216,8 +218,10 @@ static firn_status keep_logprobs(firn_generation *g, const float *logits, int32_
     if (g->n_top > 0 || !g->options.entropies)
         logprob = firn_logprobs(logits, g->n_vocab, id, (uint32_t)g->n_top, g->top_ids + at * g->n_top,
                                 g->top_logprobs + at * g->n_top);
-    if (g->options.n_logprobs >= 0)
+    if (g->options.n_logprobs >= 0) {
         g->logprobs[at] = logprob;
+        g->shaped_logprobs[at] = firn_sampler_logprobs(g->sampler, id, 0, NULL, NULL);
+    }
     return FIRN_OK;
 }
 
@@ -342,6 +346,11 @@ const float *firn_generation_logprobs(const firn_generation *generation, const i
     if (top_logprobs != NULL)
         *top_logprobs = generation->top_logprobs;
     return generation->logprobs;
+}
+
+const float *firn_generation_shaped_logprobs(const firn_generation *generation)
+{
+    return generation->shaped_logprobs;
 }
 
 const float *firn_generation_entropies(const firn_generation *generation)

@@ -95,6 +95,9 @@ const char *firn_generation_text(const firn_generation *generation, size_t *leng
 const float *firn_generation_logprobs(const firn_generation *generation, const int32_t **top_ids,
                                       const float **top_logprobs);
 
+/* The same of each generated token, of what it was drawn from: after all shaping. */
+const float *firn_generation_shaped_logprobs(const firn_generation *generation);
+
 /* [n_ids] in nats, of the model's own distribution that each generated token came from. NULL where they aren't kept. */
 const float *firn_generation_entropies(const firn_generation *generation);
 

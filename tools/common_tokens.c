@@ -61,6 +61,10 @@ static void write_prediction(FILE *out, const tool_predictions *tokens, size_t a
     }
     fputs("\"logprob\":", out);
     tool_json_number(out, (double)tokens->logprobs[at], LOGPROB_DIGITS);
+    if (tokens->shaped_logprobs != NULL) {
+        fputs(",\"shaped_logprob\":", out);
+        tool_json_number(out, (double)tokens->shaped_logprobs[at], LOGPROB_DIGITS);
+    }
     fputs(",\"top\":[", out);
     for (uint32_t i = 0; i < tokens->n_top; i++) {
         const size_t entry = at * tokens->n_top + i;
@@ -75,8 +79,12 @@ static void write_prediction(FILE *out, const tool_predictions *tokens, size_t a
 
 tool_predictions tool_tokens_predictions(const tool_tokens *tokens)
 {
-    return (tool_predictions){tokens->n_top,    tokens->count,   tokens->ids,
-                              tokens->logprobs, tokens->top_ids, tokens->top_logprobs};
+    return (tool_predictions){.n_top = tokens->n_top,
+                              .count = tokens->count,
+                              .ids = tokens->ids,
+                              .logprobs = tokens->logprobs,
+                              .top_ids = tokens->top_ids,
+                              .top_logprobs = tokens->top_logprobs};
 }
 
 tool_predictions tool_generated_predictions(const firn_generation *generation, uint32_t n_top)
@@ -84,6 +92,7 @@ tool_predictions tool_generated_predictions(const firn_generation *generation, u
     tool_predictions tokens = {.n_top = n_top};
     tokens.ids = firn_generation_ids(generation, &tokens.count);
     tokens.logprobs = firn_generation_logprobs(generation, &tokens.top_ids, &tokens.top_logprobs);
+    tokens.shaped_logprobs = firn_generation_shaped_logprobs(generation);
     return tokens;
 }
 

@@ -26,8 +26,9 @@ firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits
 typedef struct tool_predictions {
     uint32_t n_top;
     size_t count;
-    const int32_t *ids;    /* [count] */
-    const float *logprobs; /* [count], or NULL */
+    const int32_t *ids;           /* [count] */
+    const float *logprobs;        /* [count], or NULL */
+    const float *shaped_logprobs; /* [count], or NULL */
     const int32_t *top_ids;
     const float *top_logprobs;
 } tool_predictions;
@@ -36,8 +37,9 @@ tool_predictions tool_tokens_predictions(const tool_tokens *tokens);
 tool_predictions tool_generated_predictions(const firn_generation *generation, uint32_t n_top);
 
 /*
- * Writes an array of {"id", "text", "bytes", "logprob", "top": [{"id", "logprob"}…]}. "text" and "bytes" are the
- * token's own, also where it is a control token that adds nothing to a text.
+ * Writes an array of {"id", "text", "bytes", "logprob", "shaped_logprob", "top": [{"id", "logprob"}…]}. "text" and
+ * "bytes" are the token's own, also where it is a control token that adds nothing to a text; "shaped_logprob" is of
+ * what it was drawn from, and there for generated tokens.
  */
 firn_status tool_predictions_json(FILE *out, const firn_model *model, tool_predictions tokens, firn_error *error);
 

@@ -99,6 +99,18 @@ def test_json_says_how_each_token_was_picked(explained):
         assert scores[max(scores)] == token["id"]
 
 
+def test_log_probabilities_after_shaping_are_those_of_the_explanation(explained):
+    path = os.path.join(explained.folder, "b.json")
+    done = explained.run("--raw", "One, two,", "-n", "10", "--temp", "1.5", "--top-k", "5", "--json", "--logprobs", "0",
+                         "--explain", "50", "--explain-json", path)
+    with open(path, encoding="utf-8") as file:
+        tokens = json.load(file)["tokens"]
+    for generated, token in zip(json.loads(done.stdout)["generated"], tokens, strict=True):
+        winner = next(c for c in token["candidates"] if c["id"] == token["id"])
+        assert abs(math.exp(generated["logprob"]) - winner["probability"][0]) < 1e-4 * winner["probability"][0]
+        assert abs(math.exp(generated["shaped_logprob"]) - winner["probability"][-1]) < 1e-4 * winner["probability"][-1]
+
+
 def test_a_page_that_works(explained):
     data, page, _ = explained.make("--raw", "The capital of France is", "-n", "12", "--temp", "1.3", "--seed", "3")
     assert not re.search(r"""(src|href)\s*=|https?://|@import|url\(""", page)

@@ -91,7 +91,9 @@ def test_json_object(generate):
     assert list(whole) == ["prompt", "generated", "text", "params", "timings"]
     tokens = whole["prompt"] + whole["generated"]
     for token in tokens:
-        assert list(token) == ["id", "text", "bytes", "logprob", "top"]
+        shaped = ["shaped_logprob"] if token in whole["generated"] else []
+        assert list(token) == ["id", "text", "bytes", "logprob", *shaped, "top"]
+    assert all(token["shaped_logprob"] == 0 for token in whole["generated"])  # the likeliest is the only one left
     assert tokens[0]["logprob"] is None and tokens[0]["top"] is None
     for token in tokens[1:]:
         logprobs = [entry["logprob"] for entry in token["top"]]
