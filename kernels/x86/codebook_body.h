@@ -274,7 +274,7 @@ typedef struct codebook_inputs {
     float *terms;  /* [supers][SUPER_TERMS] */
 } codebook_inputs;
 
-ALWAYS_INLINE codebook_inputs split_inputs(const uint8_t *x, uint32_t n_blocks, uint8_t *scratch)
+ALWAYS_INLINE codebook_inputs split_column(const uint8_t *x, uint32_t n_blocks, uint8_t *scratch)
 {
     codebook_inputs in = {.scales = (float *)(void *)scratch, .sums = (int16_t *)(void *)(scratch + 4 * n_blocks)};
     in.q = scratch + 8 * (size_t)n_blocks;
@@ -360,7 +360,7 @@ static void expand_any_codebook(const kern_matrix *weights, uint32_t tile, uint8
 static void codebook_column(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const uint8_t *x,
                             float *out, uint8_t *scratch)
 {
-    const codebook_inputs in = split_inputs(x, weights->n_inputs / KERN_BLOCK, scratch);
+    const codebook_inputs in = split_column(x, weights->n_inputs / KERN_BLOCK, scratch);
     for (uint32_t t = tile_begin; t < tile_end; t++) {
         float *const to = out + (size_t)t * KERN_TILE_ROWS;
         switch (weights->type) {
