@@ -15,7 +15,7 @@ enum {
     MOST_CACHED_PAIRS = 1 << 15,
     MOST_WAITING = 16,
     FEW_IDS = 2,
-    LEAST_TO_CUT = 12,        /* bytes of a word */
+    KNOWN_CHARACTERS = 4096,
     LEAST_FOR_CUTS = 1 << 18, /* bytes of a text that is worth finding out where words may be cut */
 };
 
@@ -24,7 +24,7 @@ typedef struct tok_key {
     uint64_t low, high;
     const char *text; /* NULL: they are in the numbers */
     uint32_t length;
-    bool part; /* of a longer word */
+    bool part; /* of a longer word, where that matters */
 } tok_key;
 
 /* A word that was encoded earlier in the same text. */
@@ -42,6 +42,11 @@ typedef struct waiting_word {
     cached_word *cached; /* its slot */
 } waiting_word;
 
+typedef struct known_character {
+    uint32_t key; /* its three bytes */
+    int32_t id;
+} known_character;
+
 typedef struct encoder {
     const tok_tokenizer *tokenizer;
     tok_ids *ids;
@@ -50,11 +55,13 @@ typedef struct encoder {
     size_t cache_mask;
     waiting_word waiting[MOST_WAITING];
     uint32_t n_waiting;
-    tok_cuts *cuts;     /* or NULL */
-    bool after_unknown; /* several characters without token may make one unknown token */
-    bool all_trusted;   /* all of the text may hold control tokens */
-    bool regex_limit;   /* why it failed */
-    char **kept;        /* [n_kept]: texts that the cache may point into */
+    tok_cuts *cuts;              /* or NULL */
+    known_character *characters; /* [KNOWN_CHARACTERS], with cuts */
+    tok_merger single;           /* for one character */
+    bool after_unknown;          /* several characters without token may make one unknown token */
+    bool all_trusted;            /* all of the text may hold control tokens */
+    bool regex_limit;            /* why it failed */
+    char **kept;                 /* [n_kept]: texts that the cache may point into */
     size_t n_kept;
 } encoder;
 
@@ -87,21 +94,61 @@ bool tok_push_id(tok_ids *ids, int32_t id)
     return true;
 }
 
-/* Writes the word to the merger as byte-level BPE has it: a symbol for each byte. */
+/* Appends bytes as byte-level BPE writes them, as one symbol. */
+static void spell_symbol(const tok_tokenizer *tokenizer, tok_merger *merger, const char *bytes, size_t n, int32_t id)
+{
+    tok_symbol *const symbol = &merger->symbols[merger->n_symbols++];
+    symbol->start = merger->text_length;
+    symbol->id = id;
+    for (size_t i = 0; i < n; i++) {
+        const tok_byte_text *const text = &tokenizer->byte_texts[(unsigned char)bytes[i]];
+        memcpy(merger->text + merger->text_length, text->text, 2);
+        merger->text_length += text->length;
+    }
+}
+
+static void spell_bytes(const tok_tokenizer *tokenizer, tok_merger *merger, base_slice word)
+{
+    merger->n_symbols = merger->text_length = 0;
+    for (size_t i = 0; i < word.length; i++)
+        spell_symbol(tokenizer, merger, word.data + i, 1, tokenizer->byte_ids[(unsigned char)word.data[i]]);
+}
+
+/* The token that the three bytes of a character make by themselves, or TOK_NONE. */
+static int32_t character_id(encoder *e, const char *bytes)
+{
+    uint32_t key = 0;
+    memcpy(&key, bytes, 3);
+    known_character *const known = &e->characters[tok_hash_mix(0, key) & (KNOWN_CHARACTERS - 1)];
+    if (known->key == key)
+        return known->id;
+    tok_merger *const merger = &e->single;
+    *known = (known_character){key, TOK_NONE};
+    if (tok_merger_reserve(merger, 4)) {
+        spell_bytes(e->tokenizer, merger, (base_slice){bytes, 3});
+        tok_merge(e->tokenizer, merger);
+        known->id = merger->symbols[0].next == merger->n_symbols ? merger->symbols[0].id : TOK_NONE;
+    }
+    return known->id;
+}
+
+/* Writes the word to the merger as byte-level BPE has it: a symbol for each byte, or for a character known to end so.
+ */
 static void spell_byte_level(encoder *e, base_slice word)
 {
-    tok_merger *const merger = &e->merger;
-    uint32_t length = 0;
-    for (size_t i = 0; i < word.length; i++) {
-        const unsigned char byte = (unsigned char)word.data[i];
-        const tok_byte_text *const text = &e->tokenizer->byte_texts[byte];
-        merger->symbols[i].start = length;
-        merger->symbols[i].id = e->tokenizer->byte_ids[byte];
-        memcpy(merger->text + length, text->text, 2);
-        length += text->length;
+    if (!e->cuts) {
+        spell_bytes(e->tokenizer, &e->merger, word);
+        return;
     }
-    merger->n_symbols = (uint32_t)word.length;
-    merger->text_length = length;
+    e->merger.n_symbols = e->merger.text_length = 0;
+    for (size_t i = 0; i < word.length;) {
+        const bool whole = (unsigned char)word.data[i] >= 0xE3 && tok_stays_whole(e->cuts, word, i);
+        const int32_t id = whole ? character_id(e, word.data + i) : TOK_NONE;
+        const size_t n = id != TOK_NONE ? 3 : 1;
+        spell_symbol(e->tokenizer, &e->merger, word.data + i, n,
+                     n == 3 ? id : e->tokenizer->byte_ids[(unsigned char)word.data[i]]);
+        i += n;
+    }
 }
 
 /* The same with a symbol for each character, and maybe a space before the word. */
@@ -177,7 +224,7 @@ static bool push_symbols(encoder *e)
     return true;
 }
 
-/* `part`: it is cut from a longer word. */
+/* `part`: it is cut from a longer word, so that it isn't looked for as a whole. */
 static bool encode_word(encoder *e, base_slice word, bool space_prefix, bool part)
 {
     tok_merger *const merger = &e->merger;
@@ -274,12 +321,12 @@ static bool encode_cached(encoder *e, base_slice word, bool part)
 
 static bool encode_in_parts(encoder *e, base_slice word)
 {
-    if (!e->cuts || word.length < LEAST_TO_CUT)
+    if (!e->cuts)
         return encode_cached(e, word, false);
     bool part = false;
     while (word.length > 0) {
         const size_t length = tok_cut(e->cuts, word);
-        part = part || length < word.length;
+        part = part || (length < word.length && e->tokenizer->ignore_merges);
         if (!encode_cached(e, (base_slice){word.data, length}, part))
             return false;
         word = (base_slice){word.data + length, word.length - length};
@@ -499,14 +546,18 @@ static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsig
         tok_merger_remember(&e.merger, cache_size < MOST_CACHED_PAIRS ? cache_size : MOST_CACHED_PAIRS);
     }
     if (text.length >= LEAST_FOR_CUTS && may_cut(tokenizer))
+        e.characters = calloc(KNOWN_CHARACTERS, sizeof *e.characters);
+    if (e.characters)
         e.cuts = tok_cuts_create(tokenizer);
     const bool done = encode_text(&e, text, flags, (tok_trust){segments, segments + n_segments});
     free(e.cuts);
+    free(e.characters);
     free(e.cache);
     for (size_t i = 0; i < e.n_kept; i++)
         free(e.kept[i]);
     free(e.kept);
     tok_merger_free(&e.merger);
+    tok_merger_free(&e.single);
     if (done)
         return FIRN_OK;
     ids->count = count;

@@ -143,6 +143,12 @@ tok_cuts *tok_cuts_create(const tok_tokenizer *tokenizer); /* NULL: no memory. R
 /* The length of the first part of a word that can be encoded by itself. */
 size_t tok_cut(const tok_cuts *cuts, base_slice word);
 
+/*
+ * Byte-level BPE: a character of three bytes begins at byte `at` of the word, and no merge takes one of its bytes
+ * without the others together with what is beside it.
+ */
+bool tok_stays_whole(const tok_cuts *cuts, base_slice word, size_t at);
+
 /* The text after the table of replacements, with symbols for spaces as the vocabulary wants them. False: no memory. */
 bool tok_normalise_sentence(const tok_tokenizer *tokenizer, base_slice text, tok_buffer *out);
 
