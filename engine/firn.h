@@ -101,6 +101,19 @@ enum {
 firn_status firn_tokenize(const firn_model *model, const char *text, size_t length, unsigned flags, int32_t **ids,
                           size_t *n_ids, firn_error *error);
 
+typedef struct firn_text {
+    const char *data;
+    size_t length;
+} firn_text;
+
+/*
+ * The ids of several texts, each as firn_tokenize gives them, made by all threads of the model's context. Those of text
+ * i are ids[starts[i]] to ids[starts[i + 1] - 1]; *ids and *starts [n_texts + 1] are the caller's on success (free()).
+ * An error is that of the first text that has one.
+ */
+firn_status firn_tokenize_many(const firn_model *model, const firn_text *texts, size_t n_texts, unsigned flags,
+                               int32_t **ids, size_t **starts, firn_error *error);
+
 /*
  * The bytes of one token (not terminated): writes them if they fit `capacity`, and returns how many there are.
  * Control tokens have none unless `special`.

@@ -41,9 +41,26 @@ def test_decode_gives_the_text_back(tokenize):
     assert tokenize.output("--decode", IDS, "--no-special") == TEXT.replace("<|im_end|>", "")
 
 
+def test_lines_are_texts_of_their_own(tokenize):
+    lines = [TEXT, "", "a b", "  c "] * 50
+    expected = [tokenize.output("-p", line, "--no-special") for line in lines[:4]] * 50
+    for threads in "1", "2", "5":
+        assert tokenize.output("--lines", "--no-special", "-t", threads, text="\n".join(lines)) == "".join(expected)
+    assert tokenize.output("--lines", "--count", text="a b\n\n") == "2\n0\n"
+    assert tokenize.output("--lines", text="") == ""
+    done = tokenize.run("--time", "--count", text="a b\n")
+    assert done.stdout == b"3\n" and done.stderr.startswith(b"4 bytes, 3 tokens, "), done.stderr
+
+
+def test_broken_utf8_comes_back(tokenize):
+    done = tokenize.run("-p", b"a\xe4\xbd b")
+    assert done.returncode == 0
+    assert tokenize.run("--decode", done.stdout.decode().strip()).stdout == b"a\xe4\xbd b"
+
+
 def test_wrong_arguments(tokenize):
     for arguments, part in ((["--decode", "1,9999999"], "number 2, 9999999"), (["--decode", "x"], "1,2,3"),
-                            (["-p", "a", "--decode", "1"], "one of"), (["--cuont"], "--count"), (["a"], "--help")):
+                            (["-p", "a", "--decode", "1"], "one of"), (["--lines", "--decode", "1"], "--lines"), (["--cuont"], "--count"), (["a"], "--help")):
         done = tokenize.run(*arguments)
         assert done.returncode == 1 and done.stdout == b"", arguments
         assert done.stderr.count(b"\n") == 1 and part in done.stderr.decode(), done.stderr
