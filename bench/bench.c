@@ -183,7 +183,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_DFL);
     firn_status status = bench_options_parse(argc, argv, &options, &error);
     if (status == FIRN_OK && options.help) {
-        bench_options_help(stdout);
+        bench_options_help(options.help, stdout);
         return EXIT_SUCCESS;
     }
     if (status == FIRN_OK)

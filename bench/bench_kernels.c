@@ -18,7 +18,7 @@ typedef struct settings {
     tool_texts types, levels, column_texts;
     bench_values columns;
     uint32_t mib, repetitions;
-    bool help;
+    tool_help_form help;
 } settings;
 
 typedef struct problem {
@@ -213,7 +213,7 @@ int main(int argc, char **argv)
         {"-npl", "N", TOOL_TEXTS, &s.column_texts, 0, "columns, rising: a list or a range (1,2,8,64)"},
         {"--size", "MIB", TOOL_COUNT, &s.mib, MOST_MIB, "MiB of weights (64)"},
         {"-r,--repetitions", "N", TOOL_COUNT, &s.repetitions, 1000, "runs, of which the best counts (3)"},
-        {"-h,--help", NULL, TOOL_ON, &s.help, 0, "show this"},
+        TOOL_HELP_OPTION(&s.help),
     };
     const tool_command command = {.name = "bench-kernels",
                                   .purpose = "Measures the matmul of each weight type and level on one core.",
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
     firn_error error = {0};
     firn_status status = tool_parse(&command, argc, argv, &error);
     if (status == FIRN_OK && s.help) {
-        tool_help(&command, stdout);
+        tool_help(&command, s.help, stdout);
         return EXIT_SUCCESS;
     }
     if (status == FIRN_OK)

@@ -101,7 +101,7 @@ static option_table make_table(bench_options *options, option_texts *texts)
         {"--plot", "FILE", TOOL_TEXT, &options->plot, 0,
          "draw the rates over depth, prompt length and sequences: .svg or .html"},
         {"--progress", NULL, TOOL_ON, &options->progress, 0, "tell on standard error what is being measured"},
-        {"-h,--help", NULL, TOOL_ON, &options->help, 0, "show this"},
+        TOOL_HELP_OPTION(&options->help),
     }};
 }
 
@@ -117,13 +117,13 @@ static tool_command make_command(const option_table *table)
     };
 }
 
-void bench_options_help(FILE *out)
+void bench_options_help(tool_help_form form, FILE *out)
 {
     bench_options options;
     option_texts texts;
     const option_table table = make_table(&options, &texts);
     const tool_command command = make_command(&table);
-    tool_help(&command, out);
+    tool_help(&command, form, out);
 }
 
 /* All values of an option, or `fallback` where it was not given. */

@@ -35,10 +35,11 @@ typedef struct bench_options {
     const char *cpu_level; /* or NULL */
     bench_format format;
     const char *plot; /* or NULL: the file to draw to */
-    bool progress, startup, roofline, help;
+    bool progress, startup, roofline;
+    tool_help_form help;
 } bench_options;
 
 firn_status bench_options_parse(int argc, char *const *argv, bench_options *options, firn_error *error);
-void bench_options_help(FILE *out);
+void bench_options_help(tool_help_form form, FILE *out);
 
 #endif

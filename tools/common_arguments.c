@@ -109,6 +109,14 @@ static firn_status add_text(const tool_option *option, const char *text, firn_er
     return FIRN_OK;
 }
 
+static tool_help_form help_form(const char *flag)
+{
+    return strcmp(flag, "--help-man") == 0        ? TOOL_HELP_MANUAL
+           : strcmp(flag, "--help-markdown") == 0 ? TOOL_HELP_MARKDOWN
+                                                  : TOOL_HELP_TEXT;
+}
+
+/* `text`: the value, or the flag itself where it takes none. */
 static firn_status set_option(const tool_option *option, const char *text, firn_error *error)
 {
     switch (option->kind) {
@@ -122,6 +130,9 @@ static firn_status set_option(const tool_option *option, const char *text, firn_
     case TOOL_ON:
     case TOOL_OFF:
         *(bool *)option->target = option->kind == TOOL_ON;
+        break;
+    case TOOL_HELP:
+        *(tool_help_form *)option->target = help_form(text);
         break;
     }
     return FIRN_OK;
@@ -169,7 +180,7 @@ static firn_status parse_flag(const tool_command *command, const tool_setter *se
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "%.*s takes no value", (int)flag.length,
                          flag.text);
     if (is_switch)
-        return option != NULL ? set_option(option, NULL, error)
+        return option != NULL ? set_option(option, argument, error)
                               : set_parameter(command, setter, parameter, joined != NULL ? joined : "true", error);
     const char *const value = joined != NULL ? joined : next;
     *used_next = joined == NULL;
@@ -223,47 +234,4 @@ firn_status tool_read_parameters(const char *path, firn_generation_parameters *p
         base_fail(error, status, fault.offset, "%.200s: %s", path, fault.message);
     free(text.data);
     return status;
-}
-
-/* ---- help ---- */
-
-enum { HELP_COLUMN = 34 };
-
-static void print_row(FILE *out, const char *flags, const char *value, const char *help)
-{
-    int width = fprintf(out, "  ");
-    for (const char *separator = ""; *flags != '\0'; separator = ", ") {
-        const flag_name flag = next_flag(&flags);
-        width += fprintf(out, "%s%.*s", separator, (int)flag.length, flag.text);
-    }
-    width += value != NULL ? fprintf(out, " %s", value) : 0;
-    if (width >= HELP_COLUMN)
-        width = fprintf(out, "\n") - 1;
-    fprintf(out, "%*s%s", HELP_COLUMN - width, "", help);
-}
-
-void tool_help(const tool_command *command, FILE *out)
-{
-    fprintf(out, "%s\n\nusage: %s [options]%s%s%s\n\n", command->purpose, command->name,
-            command->positional != NULL ? " [" : "", command->positional != NULL ? command->positional : "",
-            command->positional != NULL ? "]" : "");
-    for (size_t i = 0; i < command->n_options; i++) {
-        print_row(out, command->options[i].flags, command->options[i].value, command->options[i].help);
-        fputc('\n', out);
-    }
-    if (command->parameters == NULL)
-        return;
-    fprintf(out, "\ngeneration parameters:\n\n");
-    const firn_generation_parameters defaults = firn_generation_parameters_default();
-    for (size_t i = 0; i < firn_parameter_count(); i++) {
-        const firn_parameter *const parameter = firn_parameter_at(i);
-        char range[FIRN_PARAMETER_RANGE_TEXT], value[FIRN_PARAMETER_TEXT];
-        const bool is_switch = parameter->kind == FIRN_PARAMETER_SWITCH;
-        print_row(out, parameter->flags, is_switch ? NULL : "X", parameter->help);
-        firn_parameter_range(parameter, range);
-        firn_parameter_print(&defaults, parameter, value);
-        if (!is_switch)
-            fprintf(out, "\n%*s(%s; default %s)", HELP_COLUMN, "", range, value);
-        fputc('\n', out);
-    }
 }

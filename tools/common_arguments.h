@@ -17,7 +17,16 @@ typedef enum tool_option_kind {
     TOOL_COUNT, /* target: uint32_t, from 0 to `highest` */
     TOOL_ON,    /* target: bool, becomes true; the flag takes no value */
     TOOL_OFF,   /* target: bool, becomes false; the flag takes no value */
+    TOOL_HELP,  /* target: tool_help_form, which the flag's name says */
 } tool_option_kind;
+
+typedef enum tool_help_form { TOOL_NO_HELP, TOOL_HELP_TEXT, TOOL_HELP_MANUAL, TOOL_HELP_MARKDOWN } tool_help_form;
+
+/* The row that every program has. */
+#define TOOL_HELP_OPTION(target)                                                                                     \
+    {                                                                                                                \
+        "-h,--help,--help-man,--help-markdown", NULL, TOOL_HELP, target, 0, "this text; as a manual page; as tables" \
+    }
 
 enum { TOOL_MOST_TEXTS = 64 };
 
@@ -60,7 +69,7 @@ firn_status tool_parse_into(const tool_command *command, const tool_setter *sett
 /* Reads a preset: a JSON object of generation parameters. On failure they are as before. */
 firn_status tool_read_parameters(const char *path, firn_generation_parameters *parameters, firn_error *error);
 
-/* Everything that the program takes, with ranges and defaults. */
-void tool_help(const tool_command *command, FILE *out);
+/* Everything that the program takes, with ranges and defaults: common_help.c. */
+void tool_help(const tool_command *command, tool_help_form form, FILE *out);
 
 #endif

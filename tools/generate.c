@@ -46,7 +46,8 @@ typedef struct settings {
     tool_record replayed;
     uint32_t n_explained; /* candidates of each token; 0: none */
     const char *explain_json, *explain_html;
-    bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, help, version;
+    bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, version;
+    tool_help_form help;
     tool_chat_options chat;
     tool_constraint_options constraint;
     firn_generation_parameters parameters;
@@ -592,7 +593,7 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "make a record's text again, or say what differs (exit status 1); flags go before it"},
         {"--row", "N", TOOL_COUNT, &s->row, INT32_MAX, "which record of the file, from 1; needed where it has several"},
         {"--print-params", NULL, TOOL_ON, &s->print_params, 0, "write all generation parameters as JSON, and end"},
-        {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
+        TOOL_HELP_OPTION(&s->help),
         {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
     };
     const tool_command command = {"generate",     "Answers a prompt, or continues it.",
@@ -614,7 +615,7 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
     if (status != FIRN_OK)
         return status;
     if (s->help)
-        tool_help(&command, stdout);
+        tool_help(&command, s->help, stdout);
     if (s->print_params) {
         tool_json_parameters(stdout, &s->parameters);
         putchar('\n');

@@ -27,7 +27,8 @@ typedef struct settings {
     tool_texts models, prompts;
     const char *positional, *file, *system_file, *cells, *preset, *summary, *cpu_level;
     uint32_t n_threads, n_ctx, n_batch, n_parallel, limit_seconds, limit_tokens;
-    bool raw, escapes, check_parameters, quiet, help, version;
+    bool raw, escapes, check_parameters, quiet, version;
+    tool_help_form help;
     tool_chat_options chat;
     tool_constraint_options constraint;
     sweep_plan_options plan_options;
@@ -276,7 +277,7 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
         {"--check-parameters", NULL, TOOL_ON, &s->check_parameters, 0,
          "hash the model's parameters before and after, and fail if a bit of them changed"},
         {"-q,--quiet", NULL, TOOL_ON, &s->quiet, 0, "no progress and no table"},
-        {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
+        TOOL_HELP_OPTION(&s->help),
         {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
     };
     const tool_command command = {
@@ -293,7 +294,7 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
     const tool_setter setter = {sweep_plan_set, &r->plan};
     const firn_status status = tool_parse_into(&command, &setter, argc, argv, error);
     if (status == FIRN_OK && s->help)
-        tool_help(&command, stdout);
+        tool_help(&command, s->help, stdout);
     return status;
 }
 

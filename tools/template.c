@@ -116,7 +116,8 @@ int main(int argc, char **argv)
 {
     paths files = {NULL, NULL, NULL, NULL};
     const char *now = NULL;
-    bool help = false, no_prompt = false;
+    tool_help_form help = TOOL_NO_HELP;
+    bool no_prompt = false;
     firn_template_input input = firn_template_input_default();
     const tool_option options[] = {
         {"-m,--model", "FILE", TOOL_TEXT, &files.model, 0, "the template of a checkpoint, with its bos and eos"},
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
         {"--eos", "TEXT", TOOL_TEXT, &input.eos, 0, "text of the token that ends a text"},
         {"--now", "TIME", TOOL_TEXT, &now, 0, "what time the template sees, such as 2026-01-31T09:05"},
         {"--kwargs", "JSON", TOOL_TEXT, &input.variables, 0, "an object whose members the template can read"},
-        {"-h,--help", NULL, TOOL_ON, &help, 0, "print this"},
+        TOOL_HELP_OPTION(&help),
     };
     const tool_command command = {.name = "template",
                                   .purpose = "Renders a chat template, to the byte.",
@@ -139,7 +140,7 @@ int main(int argc, char **argv)
     firn_error error;
     firn_status status = tool_parse(&command, argc, argv, &error);
     if (status == FIRN_OK && help) {
-        tool_help(&command, stdout);
+        tool_help(&command, help, stdout);
         return EXIT_SUCCESS;
     }
     if (status == FIRN_OK && ((files.source == NULL) == (files.model == NULL) || files.messages == NULL))

@@ -14,7 +14,8 @@
 typedef struct settings {
     const char *model, *text, *file, *decode;
     uint32_t n_threads;
-    bool json, special, lines, count, time, help, version;
+    bool json, special, lines, count, time, version;
+    tool_help_form help;
 } settings;
 
 static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
@@ -32,7 +33,7 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"--json", NULL, TOOL_ON, &s->json, 0, "{\"ids\": […], \"pieces\": […]} instead of 1,2,3"},
         {"--count", NULL, TOOL_ON, &s->count, 0, "only how many tokens there are"},
         {"--time", NULL, TOOL_ON, &s->time, 0, "how long it took, on standard error"},
-        {"-h,--help", NULL, TOOL_ON, &s->help, 0, "this text"},
+        TOOL_HELP_OPTION(&s->help),
         {"--version", NULL, TOOL_ON, &s->version, 0, "the version"},
     };
     const tool_command command = {.name = "tokenize",
@@ -41,7 +42,7 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
                                   .n_options = sizeof options / sizeof options[0]};
     const firn_status status = tool_parse(&command, argc, argv, error);
     if (status == FIRN_OK && s->help)
-        tool_help(&command, stdout);
+        tool_help(&command, s->help, stdout);
     if (status == FIRN_OK && s->version)
         puts("firn " FIRN_VERSION);
     if (status == FIRN_OK && (s->text != NULL) + (s->file != NULL) + (s->decode != NULL) > 1)

@@ -115,11 +115,15 @@ Test(common_arguments, help_names_every_flag)
     firn_generation_parameters parameters = firn_generation_parameters_default();
     const tool_option option = {"-m,--model", "FILE", TOOL_TEXT, &model, 0, "the checkpoint"};
     const tool_command command = {"test", "Tests.", &option, 1, &parameters, NULL, NULL};
-    tool_help(&command, out);
+    for (tool_help_form form = TOOL_HELP_TEXT; form <= TOOL_HELP_MARKDOWN; form++)
+        tool_help(&command, form, out);
     fclose(out);
     cr_assert(strstr(text, "-m, --model FILE") != NULL && strstr(text, "the checkpoint") != NULL);
     for (size_t i = 0; i < firn_parameter_count(); i++)
         cr_assert(strstr(text, firn_parameter_at(i)->help) != NULL, "%s", firn_parameter_at(i)->name);
     cr_assert(strstr(text, "default 0.8)") != NULL);
+    cr_assert(strstr(text, ".TP\n\\fB\\-m\\fR, \\fB\\-\\-model\\fR \\fIFILE\\fR\nthe checkpoint\n") != NULL);
+    cr_assert(strstr(text, "\n| `-m`, `--model` FILE | the checkpoint |\n") != NULL);
+    cr_assert(strstr(text, "\n| `top_k` | `--top-k` | an integer from 0 to 2147483647 | `40` | ") != NULL, "%s", text);
     free(text);
 }
