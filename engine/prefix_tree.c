@@ -298,6 +298,11 @@ bool eng_prefix_evict(eng_prefix_tree *tree)
             return true;
         }
     }
+    for (eng_prefix_node *node = tree->oldest; node != NULL; node = node->newer)
+        if (node->first_child == NULL && node->n_places == 0) {
+            remove_leaf(tree, node);
+            return true;
+        }
     return false;
 }
 

@@ -5,7 +5,7 @@
  * of the last page it takes as much as is equal.
  *
  * What was unused longest is let go first: whole leaves, or a node's page of local layers, without which it still
- * serves below a window. Pages that sessions use as well are not let go, for that would free nothing.
+ * serves below a window. Pages that sessions use as well come last, for that frees nothing.
  */
 #ifndef FIRN_ENGINE_PREFIX_TREE_H
 #define FIRN_ENGINE_PREFIX_TREE_H
@@ -43,7 +43,10 @@ size_t eng_prefix_take(eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, 
  */
 void eng_prefix_keep(eng_prefix_tree *tree, firn_session *session, bool rest, eng_prefix_place *place);
 
-/* Lets go one page that is used by nobody else. False: there is none. */
+/*
+ * Lets go one page that is used by nobody else; or, where there is none, a leaf that a session writes on from, which
+ * then needs no copy. False: there is neither.
+ */
 bool eng_prefix_evict(eng_prefix_tree *tree);
 
 /* Bytes that eviction could free; stops counting at `enough`. */

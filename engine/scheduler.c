@@ -5,10 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    DEFAULT_MEMORY = 1 << 30,
-    LEAST_SHARE = KERN_CHUNK, /* tokens of a step for each prompt, where there is room */
-};
+enum { DEFAULT_MEMORY = 1 << 30 };
 
 static double seconds(void)
 {
@@ -98,15 +95,20 @@ firn_scheduler_figures firn_scheduler_measure(const firn_scheduler *scheduler)
 
 /* ---- what goes into a step ---- */
 
-static void drop_cancelled(firn_scheduler *s)
+static void end_cancelled(eng_request *request)
 {
     firn_error error;
     base_fail(&error, FIRN_ERROR_CANCELLED, FIRN_NO_OFFSET, "cancelled by the caller");
+    eng_scheduler_end(request, FIRN_ERROR_CANCELLED, &error);
+}
+
+static void drop_cancelled(firn_scheduler *s)
+{
     for (size_t i = s->n_running; i-- > 0;) {
         eng_request *const request = s->running[i];
         if (request->cancelled) {
             eng_scheduler_stop(s, request);
-            eng_scheduler_end(s, request, FIRN_ERROR_CANCELLED, &error);
+            end_cancelled(request);
         }
     }
     for (eng_request **link = &s->waiting; *link != NULL;) {
@@ -117,7 +119,7 @@ static void drop_cancelled(firn_scheduler *s)
         }
         *link = request->next;
         s->figures.n_waiting--;
-        eng_scheduler_end(s, request, FIRN_ERROR_CANCELLED, &error);
+        end_cancelled(request);
     }
 }
 
@@ -140,7 +142,7 @@ static uint32_t plan_decoding(firn_scheduler *s, uint32_t room)
 /* Gives rows to prompts: each an equal share first, and what is left in order. */
 static void plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompts)
 {
-    const uint32_t share = room / n_prompts > LEAST_SHARE ? room / n_prompts : LEAST_SHARE;
+    const uint32_t share = room / n_prompts > 0 ? room / n_prompts : 1;
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < s->n_running && room > 0; i++) {
             eng_request *const request = s->running[i];
@@ -198,7 +200,7 @@ static void end_without_memory(firn_scheduler *s, eng_request *request)
               "%llu bytes for keys and values are too few for token %zu; allow more memory",
               (unsigned long long)s->options.memory, request->session->cached + 1);
     eng_scheduler_stop(s, request);
-    eng_scheduler_end(s, request, FIRN_ERROR_MEMORY, &error);
+    eng_scheduler_end(request, FIRN_ERROR_MEMORY, &error);
 }
 
 /* Makes the entries of a step, with pages for all. */
@@ -285,7 +287,7 @@ static void conclude(firn_scheduler *s, eng_request *request)
     if (!ended)
         return;
     eng_scheduler_stop(s, request);
-    eng_scheduler_end(s, request, request->status, &request->error);
+    eng_scheduler_end(request, request->status, &request->error);
 }
 
 /* The step failed: so do all that were in it. */
@@ -293,7 +295,7 @@ static void fail_all(firn_scheduler *s, firn_status status, const firn_error *er
 {
     for (size_t i = 0; i < s->n_entries; i++) {
         eng_scheduler_stop(s, s->of_entry[i]);
-        eng_scheduler_end(s, s->of_entry[i], status, error);
+        eng_scheduler_end(s->of_entry[i], status, error);
     }
 }
 

@@ -82,7 +82,7 @@ void eng_scheduler_admit(firn_scheduler *scheduler);
 void eng_scheduler_stop(firn_scheduler *scheduler, eng_request *request);
 
 /* Tells the end of a request that is in no queue, and frees it. */
-void eng_scheduler_end(firn_scheduler *scheduler, eng_request *request, firn_status status, const firn_error *error);
+void eng_scheduler_end(eng_request *request, firn_status status, const firn_error *error);
 void eng_request_free(eng_request *request);
 
 #endif

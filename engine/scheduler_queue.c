@@ -163,7 +163,8 @@ void eng_scheduler_empty_inbox(firn_scheduler *s)
     }
     for (size_t i = 0; i < n_cancelled; i++)
         mark_cancelled(s, cancelled[i]);
-    free(cancelled);
+    if (cancelled != NULL) /* a step without news calls nothing */
+        free(cancelled);
 }
 
 bool eng_scheduler_inbox_is_empty(firn_scheduler *s)
@@ -262,22 +263,19 @@ static void run(firn_scheduler *s, eng_request *request)
     s->running[at] = request;
 }
 
-/* Gives a waiting request a session with what is kept of its beginning, and a generation. */
+/* Gives a waiting request a session with what is kept of its beginning. */
 static firn_status equip(firn_scheduler *s, eng_request *request, firn_error *error)
 {
-    firn_status status =
-        reserve_running(s) ? FIRN_OK : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
-    if (status == FIRN_OK && request->generation == NULL)
-        status = firn_generation_create(s->model, &request->parameters, &request->options, request->ids,
-                                        request->n_prompt, &request->generation, error);
-    if (status == FIRN_OK)
-        status = eng_session_create(s->model, s->pages, s->options.n_ctx, s->options.n_batch, &request->session, error);
+    if (!reserve_running(s))
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
+    const firn_status status =
+        eng_session_create(s->model, s->pages, s->options.n_ctx, s->options.n_batch, &request->session, error);
     if (status == FIRN_OK)
         eng_prefix_take(s->tree, request->ids, request->n_ids - 1, request->session, &request->place);
     return status;
 }
 
-/* Undoes the part of it that holds memory. */
+/* Undoes it. */
 static void strip(eng_request *request)
 {
     firn_session_release(request->session);
@@ -298,9 +296,8 @@ void eng_scheduler_stop(firn_scheduler *s, eng_request *request)
     strip(request);
 }
 
-void eng_scheduler_end(firn_scheduler *s, eng_request *request, firn_status status, const firn_error *error)
+void eng_scheduler_end(eng_request *request, firn_status status, const firn_error *error)
 {
-    (void)s;
     if (request->given.ended != NULL)
         request->given.ended(request->given.argument, request->generation, status, error);
     eng_request_free(request);
@@ -318,37 +315,43 @@ static bool make_way(firn_scheduler *s, const eng_request *request)
     return true;
 }
 
-typedef enum verdict { LET_IN, WAITS_FOR_LEADER, WAITS_FOR_MEMORY, ENDED } verdict;
+typedef enum verdict { LET_IN, WAITS_FOR_LEADER, WAITS_FOR_MEMORY } verdict;
 
-/* Tries the request that *link leads to; it is taken off the queue where it doesn't wait. */
+/* Whether an equipped request can run now. */
+static verdict judge(const firn_scheduler *s, eng_request *request)
+{
+    const size_t n_kept = request->session->cached;
+    const uint64_t needed = bytes_needed(s, request->n_ids + 1, n_kept);
+    if (has_leader(s, request, n_kept))
+        return WAITS_FOR_LEADER;
+    return s->n_running > 0 && bytes_left(s, needed) < needed ? WAITS_FOR_MEMORY : LET_IN;
+}
+
+/* Tries the request that *link leads to; it is taken off the queue where it needn't wait. */
 static verdict try_request(firn_scheduler *s, eng_request **link)
 {
     eng_request *const request = *link;
     firn_error error = {0};
     if (waits_for_leader(s, request))
         return WAITS_FOR_LEADER;
-    const firn_status status = equip(s, request, &error);
-    if (status != FIRN_OK) {
+    firn_status status = equip(s, request, &error);
+    const verdict judged = status == FIRN_OK ? judge(s, request) : LET_IN;
+    if (judged != LET_IN) {
         strip(request);
-        *link = request->next;
-        s->figures.n_waiting--;
-        eng_scheduler_end(s, request, status, &error);
-        return ENDED;
-    }
-    const size_t n_kept = request->session->cached;
-    const uint64_t needed = bytes_needed(s, request->n_ids + 1, n_kept);
-    if (has_leader(s, request, n_kept)) {
-        strip(request);
-        return WAITS_FOR_LEADER;
-    }
-    if (s->n_running > 0 && bytes_left(s, needed) < needed) {
-        strip(request);
-        return WAITS_FOR_MEMORY;
+        return judged;
     }
     *link = request->next;
     s->figures.n_waiting--;
-    s->figures.n_reused += n_kept;
-    run(s, request);
+    if (status == FIRN_OK && request->generation == NULL)
+        status = firn_generation_create(s->model, &request->parameters, &request->options, request->ids,
+                                        request->n_prompt, &request->generation, &error);
+    if (status == FIRN_OK) {
+        s->figures.n_reused += request->session->cached;
+        run(s, request);
+    } else {
+        strip(request);
+        eng_scheduler_end(request, status, &error);
+    }
     return LET_IN;
 }
 
@@ -362,10 +365,13 @@ void eng_scheduler_admit(firn_scheduler *s)
     for (eng_request **link = &s->waiting;
          *link != NULL && (n_prompts < MOST_PROMPTS || n_lacking < s->options.n_batch);) {
         eng_request *const request = *link;
+        const size_t n_before = s->n_running;
         switch (try_request(s, link)) {
         case LET_IN:
-            n_prompts += eng_request_lacks(request) > 1;
-            n_lacking += eng_request_lacks(request);
+            if (s->n_running > n_before) { /* and it did not end at once */
+                n_prompts += eng_request_lacks(request) > 1;
+                n_lacking += eng_request_lacks(request);
+            }
             break;
         case WAITS_FOR_LEADER:
             link = &request->next;
@@ -374,8 +380,6 @@ void eng_scheduler_admit(firn_scheduler *s)
             if (!make_way(s, request))
                 return;
             link = &s->waiting; /* who made way waits behind this one */
-            break;
-        case ENDED:
             break;
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes a context, a model, a session and a batch while the first, second, third … allocation or memory map fails, that
- * one alone or it and all after it: each time there is an error and no result, nothing is lost (the sanitizers' leak
- * check runs at the end), and what was made before still works.
+ * Makes a context, a model, a session, a batch and a scheduler while the first, second, third … allocation or memory
+ * map fails, that one alone or it and all after it: each time there is an error and no result, nothing is lost (the
+ * sanitizers' leak check runs at the end), and what was made before still works.
  */
 #include "tests/support/engine.h"
 #include "tests/support/refusing_memory.h"
@@ -81,11 +81,23 @@ static void release_batch(void *made)
     firn_batch_release(made);
 }
 
+static firn_status make_scheduler(const world *w, void **out, firn_error *error)
+{
+    firn_scheduler *scheduler;
+    const firn_status status = firn_scheduler_create(w->model, NULL, &scheduler, error);
+    *out = scheduler;
+    return status;
+}
+
+static void release_scheduler(void *made)
+{
+    firn_scheduler_release(made);
+}
+
 static const call calls[] = {
-    {"context", make_context, release_context, 3},
-    {"model", make_model, release_model, 10},
-    {"session", make_session, release_session, 2},
-    {"batch", make_batch, release_batch, 2},
+    {"context", make_context, release_context, 3},       {"model", make_model, release_model, 10},
+    {"session", make_session, release_session, 2},       {"batch", make_batch, release_batch, 2},
+    {"scheduler", make_scheduler, release_scheduler, 5},
 };
 
 static firn_status run(const call *c, const world *w, void **made, firn_error *error)

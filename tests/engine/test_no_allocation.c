@@ -152,6 +152,44 @@ static void decode(const char *architecture, kern_type type, uint32_t n_threads)
     support_remove(path);
 }
 
+/* Several requests, with tokens that come in steps; a page that is taken now and then is no call either. */
+Test(no_allocation, scheduler)
+{
+    enum { PROMPT = 40, REQUESTS = 5, WARM_UP = 4, DECODED = 200 };
+    tiny_options options = tiny_small("gemma3");
+    options.type = KERN_Q4_1;
+    char *const path = tiny_write(&options);
+    firn_context *const context = support_context(2, NULL);
+    firn_model *const model = support_model(context, path);
+    firn_generation_parameters parameters = firn_generation_parameters_default();
+    parameters.seed = 1;
+    parameters.ignore_eos = true;
+    int32_t prompt[PROMPT];
+    firn_scheduler *scheduler;
+    cr_assert_eq(firn_scheduler_create(model, NULL, &scheduler, NULL), FIRN_OK);
+    for (int i = 0; i < REQUESTS; i++) {
+        firn_request request = firn_request_default();
+        support_ids((uint64_t)i, firn_model_describe(model).n_vocab, prompt, PROMPT);
+        request.prompt = prompt;
+        request.n_prompt = PROMPT;
+        request.parameters = &parameters;
+        cr_assert_eq(firn_scheduler_submit(scheduler, &request, NULL, NULL), FIRN_OK);
+    }
+    bool more;
+    for (int i = 0; i < WARM_UP; i++)
+        cr_assert_eq(firn_scheduler_step(scheduler, &more, NULL), FIRN_OK);
+    start_counting();
+    for (int i = 0; i < DECODED; i++)
+        firn_scheduler_step(scheduler, &more, NULL);
+    const char *const called = stop_counting();
+    cr_expect_null(called, "%s was called; %u calls in all", called, atomic_load(&n_calls));
+    cr_expect_geq(firn_scheduler_measure(scheduler).n_generated, (uint64_t)REQUESTS * DECODED);
+    firn_scheduler_release(scheduler);
+    firn_model_release(model);
+    firn_context_release(context);
+    support_remove(path);
+}
+
 Test(no_allocation, llama)
 {
     decode("llama", KERN_Q4_1, 2);

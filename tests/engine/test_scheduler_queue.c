@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What firn.h says of the order of requests, of cancelling, of memory, and of what is refused. */
+#include "tests/support/engine.h"
+#include "tests/support/tiny_checkpoint.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REQUESTS = 8, PROMPT = 70, ROOM = 256 };
+
+typedef struct fixture {
+    firn_context *context;
+    firn_model *model;
+    firn_scheduler *scheduler;
+    firn_generation_parameters parameters;
+    int32_t ids[ROOM];
+} fixture;
+
+/* What was heard of a request. */
+typedef struct heard {
+    fixture *f;
+    uint64_t ticket;
+    size_t n_tokens, cancel_after;
+    unsigned n_ended, *order, place; /* it was the place-th that ended, counting in *order */
+    uint64_t to_cancel;              /* when it ends */
+    bool submits, had_generation;
+    firn_status status;
+    firn_end end;
+    firn_error error;
+} heard;
+
+static fixture set_up(uint64_t pages, uint32_t n_batch)
+{
+    tiny_options options = tiny_small("llama");
+    options.type = KERN_Q4_1;
+    char *const path = tiny_write(&options);
+    fixture f = {.context = support_context(2, NULL), .parameters = firn_generation_parameters_default()};
+    f.model = support_model(f.context, path);
+    support_remove(path);
+    f.parameters.seed = 3;
+    f.parameters.ignore_eos = true;
+    f.parameters.n_predict = 20;
+    support_ids(1, firn_model_describe(f.model).n_vocab, f.ids, ROOM);
+    firn_scheduler_options o = firn_scheduler_options_default();
+    cr_expect_eq(o.size, sizeof o);
+    o.n_batch = n_batch;
+    o.n_ctx = ROOM;
+    o.memory = pages * firn_model_session_bytes(f.model, 1);
+    cr_assert_eq(firn_scheduler_create(f.model, &o, &f.scheduler, NULL), FIRN_OK);
+    return f;
+}
+
+static void tear_down(const fixture *f)
+{
+    firn_scheduler_release(f->scheduler);
+    firn_model_release(f->model);
+    firn_context_release(f->context);
+}
+
+static firn_status submit(fixture *f, heard *h, size_t first, size_t n, int32_t priority, firn_error *error);
+
+static bool progress(void *argument, const firn_generation *generation)
+{
+    heard *const h = argument;
+    firn_generation_ids(generation, &h->n_tokens);
+    return h->cancel_after == 0 || h->n_tokens < h->cancel_after;
+}
+
+static void ended(void *argument, const firn_generation *generation, firn_status status, const firn_error *error)
+{
+    heard *const h = argument;
+    h->n_ended++;
+    h->status = status;
+    h->had_generation = generation != NULL;
+    h->end = generation != NULL ? firn_generation_end(generation) : FIRN_END_NOT_YET;
+    h->place = h->order != NULL ? (*h->order)++ : 0;
+    if (status != FIRN_OK)
+        h->error = *error;
+    if (h->to_cancel != 0)
+        firn_scheduler_cancel(h->f->scheduler, h->to_cancel, NULL);
+    if (h->submits) {
+        h->submits = false;
+        submit(h->f, h, 0, 3, 0, NULL);
+    }
+}
+
+/* A request for what follows ids[first, first + n). */
+static firn_status submit(fixture *f, heard *h, size_t first, size_t n, int32_t priority, firn_error *error)
+{
+    firn_request request = firn_request_default();
+    request.prompt = f->ids + first;
+    request.n_prompt = n;
+    request.parameters = &f->parameters;
+    request.priority = priority;
+    request.progress = progress;
+    request.ended = ended;
+    request.argument = h;
+    h->f = f;
+    return firn_scheduler_submit(f->scheduler, &request, &h->ticket, error);
+}
+
+static void run(const fixture *f)
+{
+    firn_error error = {0};
+    cr_assert_eq(firn_scheduler_run(f->scheduler, &error), FIRN_OK, "%s", error.message);
+}
+
+/* ---- order ---- */
+
+/* Memory for one request at a time: the higher priority first, then in order. */
+Test(scheduler_queue, priorities_and_order)
+{
+    static const int32_t priorities[REQUESTS] = {0, 0, -5, 7, 0, 7, -5, 1};
+    static const unsigned expected[REQUESTS] = {3, 4, 6, 0, 5, 1, 7, 2};
+    fixture f = set_up(2, 0);
+    heard all[REQUESTS] = {0};
+    unsigned order = 0;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        all[i].order = &order;
+        cr_assert_eq(submit(&f, &all[i], i, PROMPT, priorities[i], NULL), FIRN_OK);
+    }
+    run(&f);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        cr_expect_eq(all[i].n_ended, 1u);
+        cr_expect_eq(all[i].place, expected[i], "request %zu was number %u", i, all[i].place);
+        cr_expect_eq(all[i].n_tokens, 20u);
+        cr_expect_eq(all[i].end, FIRN_END_LENGTH);
+    }
+    tear_down(&f);
+}
+
+/* One that comes later with a higher priority takes the place of one that runs, which goes on afterwards. */
+Test(scheduler_queue, a_higher_priority_takes_the_place)
+{
+    fixture f = set_up(2, 0);
+    unsigned order = 0;
+    heard low = {.order = &order}, high = {.order = &order};
+    bool more;
+    cr_assert_eq(submit(&f, &low, 0, PROMPT, 0, NULL), FIRN_OK);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
+    cr_assert_geq(low.n_tokens, 3u);
+    cr_assert_eq(submit(&f, &high, 100, PROMPT, 1, NULL), FIRN_OK);
+    run(&f);
+    cr_expect_eq(high.place, 0u);
+    cr_expect_eq(low.place, 1u);
+    cr_expect_eq(low.status, FIRN_OK);
+    cr_expect_geq(firn_scheduler_measure(f.scheduler).n_preempted, 1u);
+    tear_down(&f);
+}
+
+/* A long prompt in narrow steps holds up neither who decodes nor a short prompt. */
+Test(scheduler_queue, a_long_prompt_holds_nobody_up)
+{
+    fixture f = set_up(100, 8);
+    unsigned order = 0;
+    heard first = {.order = &order}, longest = {.order = &order}, brief = {.order = &order};
+    cr_assert_eq(submit(&f, &first, 0, 3, 0, NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &longest, 10, 230, 0, NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &brief, 5, 3, 0, NULL), FIRN_OK);
+    run(&f);
+    cr_expect_eq(first.place, 0u);
+    cr_expect_eq(longest.place, 2u);
+    tear_down(&f);
+}
+
+/* The same prompt is computed once, however many ask at the same time. */
+Test(scheduler_queue, a_prompt_is_computed_once)
+{
+    fixture f = set_up(1000, 0);
+    heard all[REQUESTS] = {0};
+    f.parameters.n_predict = 1;
+    for (size_t i = 0; i < REQUESTS; i++)
+        cr_assert_eq(submit(&f, &all[i], 0, 150, 0, NULL), FIRN_OK);
+    run(&f);
+    const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
+    cr_expect_eq(figures.n_tokens, 150u + REQUESTS - 1, "the prompt, and its last token for each other");
+    cr_expect_eq(figures.n_reused, 149u * (REQUESTS - 1));
+    cr_expect_eq(figures.n_generated, (uint64_t)REQUESTS);
+    tear_down(&f);
+}
+
+/* ---- cancelling ---- */
+
+Test(scheduler_queue, cancelling_waiting_and_running_ones)
+{
+    fixture f = set_up(2, 0);
+    heard running = {0}, waiting = {0}, other = {0};
+    bool more;
+    cr_assert_eq(submit(&f, &running, 0, PROMPT, 0, NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &waiting, 1, PROMPT, 0, NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &other, 2, PROMPT, 0, NULL), FIRN_OK);
+    cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
+    firn_scheduler_cancel(f.scheduler, waiting.ticket, NULL);
+    firn_scheduler_cancel(f.scheduler, running.ticket, NULL);
+    firn_scheduler_cancel(f.scheduler, 999, NULL);
+    cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
+    cr_expect_eq(running.n_ended, 1u);
+    cr_expect_eq(running.status, FIRN_ERROR_CANCELLED);
+    cr_expect(running.had_generation && running.n_tokens > 0);
+    cr_expect_eq(waiting.status, FIRN_ERROR_CANCELLED);
+    cr_expect(!waiting.had_generation);
+    run(&f);
+    cr_expect_eq(other.status, FIRN_OK);
+    firn_scheduler_cancel(f.scheduler, other.ticket, NULL); /* it has ended */
+    run(&f);
+    cr_expect_eq(other.n_ended, 1u);
+    tear_down(&f);
+}
+
+Test(scheduler_queue, callbacks_may_cancel_and_submit)
+{
+    fixture f = set_up(100, 0);
+    heard by_itself = {.cancel_after = 4}, another = {0}, again = {.submits = true};
+    cr_assert_eq(submit(&f, &by_itself, 0, PROMPT, 0, NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &another, 1, PROMPT, 0, NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &again, 2, PROMPT, 0, NULL), FIRN_OK);
+    by_itself.to_cancel = another.ticket;
+    run(&f);
+    cr_expect_eq(by_itself.status, FIRN_ERROR_CANCELLED);
+    cr_expect_eq(by_itself.n_tokens, 4u);
+    cr_expect_eq(another.status, FIRN_ERROR_CANCELLED);
+    cr_expect_eq(again.n_ended, 2u, "it ended, and then the one that it had sent");
+    cr_expect_eq(again.status, FIRN_OK);
+    tear_down(&f);
+}
+
+Test(scheduler_queue, released_with_requests_in_it)
+{
+    fixture f = set_up(2, 0);
+    heard all[REQUESTS] = {0};
+    bool more;
+    for (size_t i = 0; i + 2 < REQUESTS; i++)
+        cr_assert_eq(submit(&f, &all[i], i, PROMPT, 0, NULL), FIRN_OK);
+    cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
+    cr_expect(more);
+    for (size_t i = REQUESTS - 2; i < REQUESTS; i++)
+        cr_assert_eq(submit(&f, &all[i], i, PROMPT, 0, NULL), FIRN_OK);
+    tear_down(&f);
+    for (size_t i = 0; i < REQUESTS; i++)
+        cr_expect_eq(all[i].n_ended, 0u);
+}
+
+/* ---- limits ---- */
+
+Test(scheduler_queue, refuses_what_could_never_run)
+{
+    fixture f = set_up(2, 0);
+    heard h = {0};
+    firn_error error = {0};
+    const int32_t good = f.ids[3];
+    cr_expect_eq(submit(&f, &h, 0, 0, 0, &error), FIRN_ERROR_ARGUMENT);
+    cr_expect_eq(submit(&f, &h, 0, ROOM + 1, 0, &error), FIRN_ERROR_LIMIT);
+    cr_expect_not_null(strstr(error.message, "257"), "%s", error.message);
+    error = (firn_error){0};
+    cr_expect_eq(submit(&f, &h, 0, 129, 0, &error), FIRN_ERROR_LIMIT);
+    cr_expect_not_null(strstr(error.message, "memory"), "%s", error.message);
+    f.ids[3] = -7;
+    error = (firn_error){0};
+    cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);
+    cr_expect_not_null(strstr(error.message, "-7"), "%s", error.message);
+    f.ids[3] = good;
+    f.parameters.temperature = -1;
+    cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);
+    run(&f);
+    cr_expect_eq(h.n_ended, 0u);
+    tear_down(&f);
+}
+
+Test(scheduler_queue, a_text_that_outgrows_the_memory)
+{
+    fixture f = set_up(2, 0);
+    heard greedy = {0}, small = {0};
+    f.parameters.n_predict = 100;
+    cr_assert_eq(submit(&f, &greedy, 0, PROMPT, 0, NULL), FIRN_OK);
+    f.parameters.n_predict = 5;
+    cr_assert_eq(submit(&f, &small, 1, PROMPT, 0, NULL), FIRN_OK);
+    run(&f);
+    cr_expect_eq(greedy.status, FIRN_ERROR_MEMORY);
+    cr_expect_eq(greedy.n_tokens, 128u - PROMPT + 1);
+    cr_expect_not_null(strstr(greedy.error.message, "memory"), "%s", greedy.error.message);
+    cr_expect_eq(small.status, FIRN_OK);
+    tear_down(&f);
+}
+
+Test(scheduler_queue, a_full_context_ends_a_text)
+{
+    fixture f = set_up(100, 0);
+    heard h = {0};
+    f.parameters.n_predict = -1;
+    cr_assert_eq(submit(&f, &h, 0, 200, 0, NULL), FIRN_OK);
+    run(&f);
+    cr_expect_eq(h.end, FIRN_END_CONTEXT);
+    cr_expect_eq(h.n_tokens, (size_t)ROOM - 200 + 1);
+    tear_down(&f);
+}
+
+/* A request that can't be let in ends with the reason, and the others run. */
+Test(scheduler_queue, a_request_that_can_not_start)
+{
+    fixture f = set_up(100, 0);
+    heard bad = {0}, good = {0};
+    cr_assert_eq(firn_parameter_set(&f.parameters, "logit_bias", "[[999999,1]]", NULL), FIRN_OK);
+    cr_assert_eq(submit(&f, &bad, 0, 5, 0, NULL), FIRN_OK);
+    f.parameters.logit_bias = firn_generation_parameters_default().logit_bias;
+    cr_assert_eq(submit(&f, &good, 0, 5, 0, NULL), FIRN_OK);
+    run(&f);
+    cr_expect_eq(bad.status, FIRN_ERROR_ARGUMENT, "%s", bad.error.message);
+    cr_expect_not_null(strstr(bad.error.message, "999999"), "%s", bad.error.message);
+    cr_expect(!bad.had_generation);
+    cr_expect_eq(good.status, FIRN_OK);
+    tear_down(&f);
+}
