@@ -46,6 +46,38 @@ EMULATED __m512i emulated_madd(__m512i a, __m512i b)
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 emulated_madd
 
+EMULATED __m256i emulated_mask_subtract(__m256i otherwise, uint32_t mask, __m256i a, __m256i b)
+{
+    int8_t from[32], to[32];
+    const __m256i all = _mm256_sub_epi8(a, b);
+    memcpy(from, &all, sizeof from);
+    memcpy(to, &otherwise, sizeof to);
+    for (int i = 0; i < 32; i++)
+        to[i] = mask >> i & 1 ? from[i] : to[i];
+    return _mm256_loadu_si256((const __m256i *)to);
+}
+#undef _mm256_mask_sub_epi8
+#define _mm256_mask_sub_epi8 emulated_mask_subtract
+
+EMULATED __m512i emulated_extend(__m256i a)
+{
+    const emulated_halves x = {.half = {a, _mm256_setzero_si256()}};
+    return x.whole;
+}
+#undef _mm512_zextsi256_si512
+#define _mm512_zextsi256_si512 emulated_extend
+
+EMULATED int emulated_sum(__m512i a)
+{
+    uint32_t each[16], sum = 0;
+    memcpy(each, &a, sizeof each);
+    for (int i = 0; i < 16; i++)
+        sum += each[i];
+    return (int)sum;
+}
+#undef _mm512_reduce_add_epi32
+#define _mm512_reduce_add_epi32 emulated_sum
+
 EMULATED __m512 emulated_absolute(__m512 a)
 {
     emulated_halves x = {.floats = a};
