@@ -58,6 +58,12 @@ ALWAYS_INLINE bool has_subscales(form f)
     return f == Q2_K || f == Q3_K || f == Q6_K || f == EXPANDED;
 }
 
+/* Cache lines that a block's quants fill. */
+ALWAYS_INLINE uint32_t quant_lines(form f)
+{
+    return f == Q6_K ? 7 : f == Q5_0 || f == Q5_1 || f == Q5_K ? 6 : 5;
+}
+
 /* Whether the two halves of a block must be summed apart. */
 ALWAYS_INLINE bool has_halves(form f)
 {
