@@ -254,7 +254,7 @@ static void tile_in_place(const kern_matrix *weights, uint32_t tile, const uint8
 
 /* An expanded tile times one panel, of which `n_out` columns are stored. */
 static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out, float *out,
-                           size_t out_stride)
+                           size_t out_stride, const uint8_t *next)
 {
     for (uint32_t half = 0; half < 2; half++) {
         __m256 results[KERN_PANEL];
@@ -264,6 +264,7 @@ static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t
             const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
             const uint8_t *const inputs = x + (size_t)b * KERN_PANEL * KERN_INT16_BYTES;
             __m256i sums[KERN_PANEL];
+            fetch_block(half == 0 ? next : NULL, b);
             for (uint32_t c = 0; c < KERN_PANEL; c++)
                 sums[c] = _mm256_setzero_si256();
 #pragma GCC unroll 4
@@ -307,7 +308,8 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
             expand_tile(weights, t, scratch);
             for (uint32_t c = first; c < end; c += KERN_PANEL)
                 expanded_panel(scratch, n_blocks, x->int16_panels + c * column_bytes, end - c,
-                               out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride);
+                               out + c * out_stride + (size_t)t * KERN_TILE_ROWS, out_stride,
+                               c == first ? weights->data + (t + 1) * weights->tile_bytes : NULL);
         }
     }
 }
