@@ -13,8 +13,7 @@
 #include "tools/common_system.h"
 #include "tools/sweep_plan.h"
 #include "tools/sweep_progress.h"
-#include "tools/sweep_store.h"
-#include "tools/sweep_summary.h"
+#include "tools/sweep_report.h"
 #include "tools/sweep_work.h"
 
 #include <signal.h>
@@ -25,7 +24,7 @@ enum { EXIT_INTERRUPTED = 130, DEFAULT_LENGTH = 128, DEFAULT_PARALLEL = 64, MOST
 
 typedef struct settings {
     tool_texts models, prompts;
-    const char *positional, *file, *system_file, *cells, *preset, *summary, *cpu_level;
+    const char *positional, *file, *system_file, *cells, *preset, *summary, *html, *cpu_level;
     uint32_t n_threads, n_ctx, n_batch, n_parallel, limit_seconds, limit_tokens;
     bool raw, escapes, check_parameters, quiet, version;
     tool_help_form help;
@@ -164,6 +163,8 @@ static firn_status tell(run *r, firn_error *error)
     firn_status status = sweep_summarise(&r->store, &summary, error);
     if (status == FIRN_OK && s->summary != NULL)
         status = sweep_summary_save(&summary, &r->tasks, s->summary, error);
+    if (status == FIRN_OK && s->html != NULL)
+        status = sweep_report_save(&r->store, &summary, s->html, error);
     if (status == FIRN_OK && !s->quiet)
         sweep_summary_print(&summary, &r->tasks, stdout);
     sweep_summary_free(&summary);
@@ -255,6 +256,8 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
         {"--csv", "FILE", TOOL_TEXT, &s->store.csv, 0, "the same as a table"},
         {"--db", "FILE", TOOL_TEXT, &s->store.database, 0, "the same as an SQLite database"},
         {"--summary", "FILE", TOOL_TEXT, &s->summary, 0, "the cells as CSV, at the end"},
+        {"--html", "FILE", TOOL_TEXT, &s->html, 0,
+         "a report in one file: maps, lines, texts side by side, every record"},
         {"--resume", NULL, TOOL_ON, &s->store.resume, 0,
          "make only the texts that --jsonl (or --db) doesn't have from an earlier run"},
         {"--limit-time", "SECONDS", TOOL_COUNT, &s->limit_seconds, INT32_MAX,

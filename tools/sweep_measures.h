@@ -17,7 +17,7 @@
     X(tokens, "tokens that were generated")                                                                    \
     X(characters, "characters of the text")                                                                    \
     X(logprob, "mean natural-log probability of the tokens under the untouched model")                         \
-    X(perplexity, "e to the minus of that")                                                                    \
+    X(perplexity, "e to the minus mean log-probability of the tokens under the untouched model")               \
     X(entropy, "mean entropy, in nats, of the untouched model's distribution at each token")                   \
     X(distinct_1, "different tokens, as a share of all")                                                       \
     X(distinct_2, "different pairs of tokens next to each other, as a share of all")                           \

@@ -51,6 +51,12 @@ firn_status sweep_record_write(const sweep_record *record, tool_text *line, firn
         fputs("null", out);
     fputc(',', out);
     tool_record_members(out, &record->record);
+    fputs(",\"pieces\":[", out);
+    for (size_t i = 0; i < record->sample->n_ids; i++) {
+        fputs(i == 0 ? "" : ",", out);
+        tool_json_string(out, record->pieces[i].data, record->pieces[i].length);
+    }
+    fputc(']', out);
     write_numbers(out, "logprobs", record->sample->logprobs, record->sample->n_ids);
     write_numbers(out, "entropies", record->sample->entropies, record->sample->n_ids);
     write_judgement(out, record);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sweep_work.h"
 
+#include "base/utf8.h"
 #include "tools/common_file.h"
 #include "tools/sweep_record.h"
 
@@ -73,6 +74,26 @@ static firn_status ask_judges(const station *s, const sweep_task *at, const swee
     return status;
 }
 
+/* What each token adds to the text: a character counts with the token that completes it. All in one allocation. */
+static firn_status make_pieces(const station *s, const sweep_sample *sample, base_slice **pieces, firn_error *error)
+{
+    size_t n_bytes = 0, begun = 0, length = 0;
+    for (size_t i = 0; i < sample->n_ids; i++)
+        n_bytes += firn_token_bytes(s->model, sample->ids[i], false, NULL, 0);
+    *pieces = malloc((sample->n_ids + 1) * sizeof **pieces + n_bytes);
+    if (*pieces == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a record");
+    char *const bytes = (char *)(*pieces + sample->n_ids + 1);
+    for (size_t i = 0; i < sample->n_ids; i++) {
+        length += firn_token_bytes(s->model, sample->ids[i], false, bytes + length, n_bytes - length);
+        const bool last = i + 1 == sample->n_ids;
+        const size_t end = last ? length : begun + base_utf8_whole(bytes + begun, length - begun);
+        (*pieces)[i] = (base_slice){bytes + begun, end - begun};
+        begun = end;
+    }
+    return FIRN_OK;
+}
+
 static firn_status finished(void *argument, size_t task, const sweep_sample *sample, firn_end end, firn_error *error)
 {
     const station *const s = argument;
@@ -103,11 +124,16 @@ static firn_status finished(void *argument, size_t task, const sweep_sample *sam
     }
     sweep_plan_parameters(s->work->tasks->plan, at.setting, &r.record.parameters);
     make_key(s, &at, &r.record.parameters, key);
-    firn_status status = sweep_measure_text(sample, measures, error);
+    base_slice *pieces = NULL;
+    firn_status status = make_pieces(s, sample, &pieces, error);
+    r.pieces = pieces;
+    if (status == FIRN_OK)
+        status = sweep_measure_text(sample, measures, error);
     if (status == FIRN_OK)
         status = ask_judges(s, &at, &r, measures, verdicts, error);
     if (status == FIRN_OK)
         status = sweep_record_write(&r, &line, error);
+    free(pieces);
     return status == FIRN_OK ? s->work->take(s->work->argument, task, line, error) : status;
 }
 
