@@ -164,18 +164,21 @@ size_t tok_decode_one(const tok_tokenizer *tokenizer, int32_t id, bool special, 
     case TOK_TYPE_UNKNOWN:
         return special ? copy(text, buffer, capacity) : 0;
     case TOK_TYPE_USER_DEFINED:
-        return copy(text, buffer, capacity);
+        if (!tokenizer->pipeline) /* else it goes through its decoder as others do */
+            return copy(text, buffer, capacity);
+        break;
     case TOK_TYPE_BYTE: {
         const int byte = tok_byte_of_token(text);
         const char bytes[1] = {(char)byte};
         return byte < 0 ? 0 : copy((base_slice){bytes, 1}, buffer, capacity);
     }
     default:
-        if (!tokenizer->characters)
-            return decode_byte_level(text, buffer, capacity);
-        return tokenizer->space_symbol || tokenizer->pipeline ? decode_spaces(text, buffer, capacity)
-                                                              : copy(text, buffer, capacity);
+        break;
     }
+    if (!tokenizer->characters)
+        return decode_byte_level(text, buffer, capacity);
+    return tokenizer->space_symbol || tokenizer->pipeline ? decode_spaces(text, buffer, capacity)
+                                                          : copy(text, buffer, capacity);
 }
 
 /* How many bytes at the end of `text` begin a character that is not complete: 0 to 3. */

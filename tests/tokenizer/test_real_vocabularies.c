@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vocabularies as they are published: the ids of 2,000 texts are those of the reference library (make_real_ids.py). */
+/*
+ * Vocabularies as they are published: the ids of 2,000 texts are those of the reference library (make_real_ids.py),
+ * decoding gives the texts back, broken UTF-8 too, and streams them in whole characters.
+ */
+#define _GNU_SOURCE /* memmem */
 #include "base/json.h"
+#include "base/utf8.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/vocabulary.h"
 
@@ -56,6 +61,76 @@ static void check_text(const support_vocabulary *v, const char *name, int index,
     tok_ids_free(&ids);
 }
 
+/* The stream gives whole characters of the text, and all of it. */
+static void check_stream(const support_vocabulary *v, const char *name, const tok_ids *ids, base_slice text)
+{
+    tok_stream stream = {0};
+    const size_t longest = tok_longest_token(v->tokenizer);
+    char *const piece = malloc(longest), *const ready = malloc(longest + 4), *const all = malloc(text.length + 64);
+    const bool valid = base_utf8_valid(text);
+    size_t length = 0;
+    for (size_t i = 0; i <= ids->count; i++) {
+        const size_t n = i == ids->count
+                             ? tok_stream_flush(&stream, ready)
+                             : tok_stream_add(&stream, piece,
+                                              tok_decode_one(v->tokenizer, ids->ids[i], true, piece, longest), ready);
+        cr_expect(!valid || base_utf8_valid((base_slice){ready, n}), "%s: '%.*s': token %zu gives half a character",
+                  name, (int)text.length, text.data, i);
+        cr_assert_leq(length + n, text.length + 64);
+        memcpy(all + length, ready, n);
+        length += n;
+    }
+    const size_t prefix = length > text.length ? 1 : 0; /* a space that encoding has put there */
+    cr_expect(length == text.length + prefix && memcmp(all + prefix, text.data, text.length) == 0,
+              "%s: '%.*s' is streamed as '%.*s'", name, (int)text.length, text.data, (int)length, all);
+    free(piece);
+    free(ready);
+    free(all);
+}
+
+enum { NORMALISES = 1 /* decoding gives the text's normal form */, MARKS_SPACES = 2 /* U+2581 becomes a space */ };
+
+/* Decoding gives the text back; or, of its normal form, the same ids again. */
+static void check_round_trip(const support_vocabulary *v, const char *name, unsigned flags, base_slice text)
+{
+    tok_ids ids = {0}, again = {0};
+    char *decoded;
+    size_t length;
+    if ((flags & MARKS_SPACES) != 0 && memmem(text.data, text.length, "\xE2\x96\x81", 3))
+        return;
+    cr_assert_eq(tok_encode(v->tokenizer, text, 0, &ids, NULL), FIRN_OK);
+    cr_assert_eq(tok_decode(v->tokenizer, ids.ids, ids.count, true, &decoded, &length, NULL), FIRN_OK);
+    const bool same = length == text.length && memcmp(decoded, text.data, length) == 0;
+    if ((flags & NORMALISES) != 0) {
+        cr_assert_eq(tok_encode(v->tokenizer, (base_slice){decoded, length}, 0, &again, NULL), FIRN_OK);
+        cr_expect(again.count == ids.count && memcmp(again.ids, ids.ids, ids.count * sizeof *ids.ids) == 0,
+                  "%s: '%.*s' becomes other ids", name, (int)text.length, text.data);
+    } else {
+        cr_expect(same, "%s: '%.*s' comes back as '%.*s'", name, (int)text.length, text.data, (int)length, decoded);
+    }
+    if (same)
+        check_stream(v, name, &ids, text);
+    free(decoded);
+    tok_ids_free(&ids);
+    tok_ids_free(&again);
+}
+
+/* And of the text with a byte missing somewhere, or one that is no character's. */
+static void check_broken(const support_vocabulary *v, const char *name, unsigned flags, base_slice text, size_t place)
+{
+    char *const broken = malloc(text.length + 1);
+    memcpy(broken, text.data, text.length);
+    place %= text.length + 1;
+    broken[place < text.length ? place : text.length] = (char)(0x80 + place % 0x80);
+    check_round_trip(v, name, flags, (base_slice){broken, text.length + 1 - (place < text.length)});
+    memmove(broken, text.data, text.length);
+    if (place < text.length) {
+        memmove(broken + place, text.data + place + 1, text.length - place - 1);
+        check_round_trip(v, name, flags, (base_slice){broken, text.length - 1});
+    }
+    free(broken);
+}
+
 /* A long text, which goes by way of caches and cuts, has the ids of its parts. */
 static void check_long_text(const support_vocabulary *v, const char *name, const char *texts, size_t length)
 {
@@ -75,7 +150,7 @@ static void check_long_text(const support_vocabulary *v, const char *name, const
     free(text);
 }
 
-static void check(const char *name)
+static void check(const char *name, unsigned flags)
 {
     char file[100];
     unsigned long length;
@@ -95,7 +170,10 @@ static void check(const char *name)
     int index = 0;
     for (; base_json_next(&reader, &event, NULL) == FIRN_OK && event.kind == BASE_JSON_STRING; index++) {
         char *const text = malloc(event.text.length + 1);
-        check_text(&v, name, index, (base_slice){text, base_json_unescape(&event, text)}, rows + index * ROW);
+        const base_slice slice = {text, base_json_unescape(&event, text)};
+        check_text(&v, name, index, slice, rows + index * ROW);
+        check_round_trip(&v, name, flags, slice);
+        check_broken(&v, name, flags, slice, (size_t)index * 31);
         free(text);
     }
     cr_expect_eq(index, N_TEXTS);
@@ -106,21 +184,21 @@ static void check(const char *name)
     free(folder);
 }
 
-#define VOCABULARY(name)          \
+#define VOCABULARY(name, flags)   \
     Test(real_vocabularies, name) \
     {                             \
-        check(#name);             \
+        check(#name, flags);      \
     }
 
-VOCABULARY(gpt2)
-VOCABULARY(claude)
-VOCABULARY(llama3_2)
-VOCABULARY(qwen2_5)
-VOCABULARY(gpt4o)
-VOCABULARY(mistral_nemo)
-VOCABULARY(deepseek_v3)
-VOCABULARY(command_r_plus)
-VOCABULARY(llama2)
-VOCABULARY(gemma3)
-VOCABULARY(chatglm3)
-VOCABULARY(yi)
+VOCABULARY(gpt2, 0)
+VOCABULARY(claude, NORMALISES)
+VOCABULARY(llama3_2, 0)
+VOCABULARY(qwen2_5, NORMALISES)
+VOCABULARY(gpt4o, 0)
+VOCABULARY(mistral_nemo, 0)
+VOCABULARY(deepseek_v3, 0)
+VOCABULARY(command_r_plus, NORMALISES)
+VOCABULARY(llama2, MARKS_SPACES)
+VOCABULARY(gemma3, MARKS_SPACES)
+VOCABULARY(yi, MARKS_SPACES)
+VOCABULARY(chatglm3, MARKS_SPACES)
