@@ -62,6 +62,7 @@ firn_status eng_tokenizer_config(const mod_vocabulary *vocabulary, tok_config *c
         .fuse_unknown = v->fuse_unknown,
         .ignore_merges = v->ignore_merges,
         .continuing_prefix = v->continuing_prefix,
+        .word_suffix = v->word_suffix,
         .longest_word = v->longest_word,
         .before = v->before,
         .after = v->after,

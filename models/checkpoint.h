@@ -128,6 +128,7 @@ typedef struct mod_vocabulary {
     base_slice normaliser, pretokeniser, decoder;
     bool byte_fallback, fuse_unknown, ignore_merges;
     base_slice continuing_prefix;   /* WordPiece */
+    base_slice word_suffix;         /* BPE */
     uint32_t longest_word;          /* WordPiece: characters */
     const base_slice *merge_rights; /* [n_merges] or NULL; with it, `merges` has the left sides */
     const int32_t *added_ids;       /* [n_added] or NULL */

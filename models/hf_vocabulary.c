@@ -118,6 +118,13 @@ static bool number_of(base_slice value, int64_t *number)
     return base_json_next(&reader, &event, NULL) == FIRN_OK && base_json_integer(&event, number);
 }
 
+static bool real_of(base_slice value, double *number)
+{
+    base_json reader = base_json_begin(value);
+    base_json_event event;
+    return base_json_next(&reader, &event, NULL) == FIRN_OK && base_json_double(&event, number);
+}
+
 /* A string's value; empty where it is none. */
 static firn_status string_of(const hf_file *f, base_slice value, base_slice *out)
 {
@@ -447,6 +454,7 @@ static firn_status read_model(hf_file *f)
 {
     mod_vocabulary *const out = f->out;
     base_slice type = {0}, fallback = {0}, fuse = {0}, ignore = {0}, prefix = {0}, suffix = {0}, dropout = {0};
+    double share = 0;
     base_slice longest = {0}, unknown_id = {0}, unknown = {0};
     const member members[] = {{"type", &type},
                               {"vocab", &f->vocab},
@@ -470,7 +478,7 @@ static firn_status read_model(hf_file *f)
     if (status == FIRN_OK)
         status = string_of(f, prefix, &out->continuing_prefix);
     if (status == FIRN_OK)
-        status = string_of(f, suffix, &suffix);
+        status = string_of(f, suffix, &out->word_suffix);
     if (status != FIRN_OK)
         return status;
     const bool unigram = base_slice_is(out->model, "Unigram"), wordpiece = base_slice_is(out->model, "WordPiece");
@@ -480,11 +488,10 @@ static firn_status read_model(hf_file *f)
         return base_fail(f->error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
                          "%s: the model '%.*s' is not supported; known are BPE, Unigram and WordPiece", f->path,
                          MOD_SHOWN(out->model));
-    if (suffix.length > 0 || dropout.length > 0 || (!wordpiece && out->continuing_prefix.length > 0))
+    if ((dropout.length > 0 && (!real_of(dropout, &share) || share != 0)) ||
+        (!wordpiece && out->continuing_prefix.length > 0))
         return base_fail(f->error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
-                         "%s: a BPE model with dropout, \"end_of_word_suffix\" or \"continuing_subword_prefix\" is not "
-                         "supported",
-                         f->path);
+                         "%s: a BPE model with \"dropout\" or \"continuing_subword_prefix\" is not supported", f->path);
     int64_t number = 0;
     out->byte_fallback = is_true(fallback);
     out->fuse_unknown = is_true(fuse) || unigram;

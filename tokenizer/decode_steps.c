@@ -6,7 +6,7 @@
 static bool append_replaced(base_slice text, base_slice what, base_slice by, tok_buffer *out)
 {
     const tok_step step = {.kind = TOK_STEP_REPLACE, .text = what, .content = by};
-    return tok_replace_matches(&step, text, out) == TOK_DONE;
+    return tok_replace_matches(&step, text, NULL, out) == TOK_DONE;
 }
 
 /* All characters of the token stand for bytes, or it is left as it is. */
@@ -79,7 +79,7 @@ static tok_outcome decode_step(const tok_step *step, base_slice text, row_place 
     bool done;
     switch (step->kind) {
     case TOK_STEP_REPLACE:
-        return tok_replace_matches(step, text, out);
+        return tok_replace_matches(step, text, NULL, out);
     case TOK_STEP_BYTES:
         done = append_bytes(text, out);
         break;

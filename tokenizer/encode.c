@@ -61,7 +61,8 @@ typedef struct encoder {
     bool after_unknown;          /* several characters without token may make one unknown token */
     bool all_trusted;            /* all of the text may hold control tokens */
     bool regex_limit;            /* why it failed */
-    char **kept;                 /* [n_kept]: texts that the cache may point into */
+    tok_regex_budget budget;
+    char **kept; /* [n_kept]: texts that the cache may point into */
     size_t n_kept;
 } encoder;
 
@@ -105,6 +106,18 @@ static void spell_symbol(const tok_tokenizer *tokenizer, tok_merger *merger, con
         memcpy(merger->text + merger->text_length, text->text, 2);
         merger->text_length += text->length;
     }
+}
+
+/* What the vocabulary writes after a word's last character, or byte, is a part of it. */
+static void spell_suffix(const tok_tokenizer *tokenizer, tok_merger *merger)
+{
+    const base_slice suffix = tokenizer->config.word_suffix;
+    if (suffix.length == 0 || merger->n_symbols == 0)
+        return;
+    tok_symbol *const last = &merger->symbols[merger->n_symbols - 1];
+    memcpy(merger->text + merger->text_length, suffix.data, suffix.length);
+    merger->text_length += (uint32_t)suffix.length;
+    last->id = tok_find(tokenizer, (base_slice){merger->text + last->start, merger->text_length - last->start});
 }
 
 static void spell_bytes(const tok_tokenizer *tokenizer, tok_merger *merger, base_slice word)
@@ -228,7 +241,7 @@ static bool push_symbols(encoder *e)
 static bool encode_word(encoder *e, base_slice word, bool space_prefix, bool part)
 {
     tok_merger *const merger = &e->merger;
-    if (!tok_merger_reserve(merger, word.length + 1))
+    if (!tok_merger_reserve(merger, word.length + 1 + e->tokenizer->config.word_suffix.length))
         return false;
     if (e->tokenizer->characters)
         spell_characters(e, word, space_prefix);
@@ -241,6 +254,7 @@ static bool encode_word(encoder *e, base_slice word, bool space_prefix, bool par
         if (id != TOK_NONE)
             return tok_push_id(e->ids, id);
     }
+    spell_suffix(e->tokenizer, merger);
     tok_merge(e->tokenizer, merger);
     return push_symbols(e);
 }
@@ -445,7 +459,7 @@ static bool encode_described(encoder *e, base_slice text, bool begins)
     if (pipeline->only_scans && e->tokenizer->config.kind == TOK_BYTE_BPE)
         return scan_words(e, &pipeline->scanner, text);
     tok_pieces pieces = {0};
-    bool done = succeeded(e, tok_split(pipeline, text, begins, &pieces));
+    bool done = succeeded(e, tok_split(pipeline, text, begins, &e->budget, &pieces));
     for (size_t i = 0; done && i < pieces.count; i++) {
         const tok_piece piece = pieces.items[i];
         done = piece.start == piece.end ||
@@ -464,7 +478,7 @@ static bool encode_plain(encoder *e, base_slice text, bool begins)
         return tokenizer->config.kind == TOK_BYTE_BPE ? scan_words(e, tokenizer->pre, text) : encode_sentence(e, text);
     tok_buffer first = {0}, second = {0};
     base_slice normalised;
-    bool done = succeeded(e, tok_normalise(tokenizer->pipeline, text, &first, &second, &normalised));
+    bool done = succeeded(e, tok_normalise(tokenizer->pipeline, text, &e->budget, &first, &second, &normalised));
     if (normalised.data == second.data) {
         const tok_buffer other = first;
         first = second;
@@ -520,12 +534,12 @@ static bool encode_text(encoder *e, base_slice text, unsigned flags, tok_trust t
     return !add || !config->add_eos || push_ids(e, &config->eos, config->eos != TOK_NONE);
 }
 
-/* Unknown characters in a row that make one token must not come apart. */
+/* Unknown characters in a row that make one token must not come apart; a suffix is for the end of the whole word. */
 static bool may_cut(const tok_tokenizer *tokenizer)
 {
     const tok_config *const config = &tokenizer->config;
     return (config->kind == TOK_BYTE_BPE || config->kind == TOK_SENTENCE_BPE) &&
-           (!config->fuse_unknown || config->byte_fallback);
+           (!config->fuse_unknown || config->byte_fallback) && config->word_suffix.length == 0;
 }
 
 static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsigned flags,
@@ -534,7 +548,7 @@ static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsig
     if (text.length > TOK_LONGEST_TEXT)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                          "the text has %zu bytes; at most %d can be encoded at once", text.length, TOK_LONGEST_TEXT);
-    encoder e = {.tokenizer = tokenizer, .ids = ids};
+    encoder e = {.tokenizer = tokenizer, .ids = ids, .budget = tok_regex_budget_for(text.length)};
     e.all_trusted = n_segments == 1 && segments->from_template;
     const size_t count = ids->count;
     size_t cache_size = MOST_CACHED_WORDS;
@@ -562,9 +576,10 @@ static firn_status encode(const tok_tokenizer *tokenizer, base_slice text, unsig
         return FIRN_OK;
     ids->count = count;
     if (e.regex_limit)
-        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
-                         "a regular expression of the vocabulary takes too many steps on a text of %zu bytes",
-                         text.length);
+        return base_fail(
+            error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+            "a regular expression of the vocabulary takes too many steps or too much time on a text of %zu bytes",
+            text.length);
     return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to encode a text of %zu bytes", text.length);
 }
 

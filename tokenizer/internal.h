@@ -166,7 +166,10 @@ tok_found tok_find_match(const tok_step *step, tok_regex_search *search, base_sl
                          size_t *end);
 
 /* Replaces all matches. */
-tok_outcome tok_replace_matches(const tok_step *step, base_slice text, tok_buffer *out);
+tok_outcome tok_replace_matches(const tok_step *step, base_slice text, tok_regex_budget *budget, tok_buffer *out);
+
+/* Appends bytes as byte-level BPE writes them. */
+bool tok_append_byte_text(tok_buffer *out, base_slice bytes);
 
 /* The byte that byte-level BPE writes as this character, or -1. */
 int tok_byte_of_character(uint32_t code);

@@ -101,6 +101,33 @@ static bool append_clean(tok_buffer *out, tok_character c, const char *bytes)
     return in_set(SPACES, c.class_of) ? tok_append(out, " ", 1) : tok_append(out, bytes, c.length);
 }
 
+static bool append_nmt(tok_buffer *out, tok_character c, const char *bytes)
+{
+    const uint32_t code = c.length == 1 && c.code >= 0x80 ? 'x' : c.code; /* a byte that is no character stays */
+    if ((code >= 1 && code <= 8) || code == 0x0B || (code >= 0x0E && code <= 0x1F) || code == 0x7F || code == 0x8F ||
+        code == 0x9F)
+        return true;
+    if ((code >= 9 && code <= 0x0D) || code == 0x1680 || (code >= 0x200B && code <= 0x200F) || code == 0x2028 ||
+        code == 0x2029 || code == 0x2581 || code == 0xFEFF || code == 0xFFFD)
+        return tok_append(out, " ", 1);
+    return tok_append(out, bytes, c.length);
+}
+
+bool tok_append_byte_text(tok_buffer *out, base_slice bytes)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < bytes.length; i++) {
+        const uint32_t byte = (unsigned char)bytes.data[i];
+        const uint32_t code = byte <= 0x20                   ? 0x100 + byte
+                              : byte >= 0x7F && byte <= 0xA0 ? 0x121 + byte - 0x7F
+                              : byte == 0xAD                 ? 0x143
+                                                             : byte;
+        char text[4];
+        done = tok_append(out, text, base_utf8_encode(code, text));
+    }
+    return done;
+}
+
 static bool is_chinese(uint32_t code)
 {
     static const uint32_t ranges[][2] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF},
@@ -128,6 +155,9 @@ static bool map_characters(const tok_step *step, base_slice text, tok_buffer *ou
             break;
         case TOK_STEP_CLEAN:
             done = append_clean(out, c, at);
+            break;
+        case TOK_STEP_NMT:
+            done = append_nmt(out, c, at);
             break;
         case TOK_STEP_DROP:
             done = in_set(step->set, c.class_of) || tok_append(out, at, c.length);
@@ -162,9 +192,9 @@ static bool trim(unsigned sides, base_slice text, tok_buffer *out)
     return stop <= start || tok_append(out, start, (size_t)(stop - start));
 }
 
-tok_outcome tok_replace_matches(const tok_step *step, base_slice text, tok_buffer *out)
+tok_outcome tok_replace_matches(const tok_step *step, base_slice text, tok_regex_budget *budget, tok_buffer *out)
 {
-    tok_regex_search *const search = step->regex ? tok_regex_begin(step->regex) : NULL;
+    tok_regex_search *const search = step->regex ? tok_regex_begin(step->regex, budget) : NULL;
     if (step->regex && !search)
         return TOK_NO_MEMORY;
     size_t at = 0, start, end;
@@ -192,7 +222,7 @@ static bool replace_by_table(const tok_step *step, base_slice text, tok_buffer *
     return true;
 }
 
-static tok_outcome normalise_step(const tok_step *step, base_slice text, tok_buffer *out)
+static tok_outcome normalise_step(const tok_step *step, base_slice text, tok_regex_budget *budget, tok_buffer *out)
 {
     bool done;
     switch (step->kind) {
@@ -208,19 +238,22 @@ static tok_outcome normalise_step(const tok_step *step, base_slice text, tok_buf
     case TOK_STEP_PREPEND:
         done = tok_append(out, step->content.data, step->content.length) && tok_append(out, text.data, text.length);
         break;
+    case TOK_STEP_BYTE_TEXT:
+        done = tok_append_byte_text(out, text);
+        break;
     case TOK_STEP_PRECOMPILED:
         done = replace_by_table(step, text, out);
         break;
     case TOK_STEP_REPLACE:
-        return tok_replace_matches(step, text, out);
+        return tok_replace_matches(step, text, budget, out);
     default:
         done = map_characters(step, text, out);
     }
     return done ? TOK_DONE : TOK_NO_MEMORY;
 }
 
-tok_outcome tok_normalise(const tok_pipeline *pipeline, base_slice text, tok_buffer *first, tok_buffer *second,
-                          base_slice *out)
+tok_outcome tok_normalise(const tok_pipeline *pipeline, base_slice text, tok_regex_budget *budget, tok_buffer *first,
+                          tok_buffer *second, base_slice *out)
 {
     tok_outcome outcome = TOK_DONE;
     for (uint32_t i = 0; outcome == TOK_DONE && text.length > 0 && i < pipeline->normalisers.count; i++) {
@@ -229,7 +262,7 @@ tok_outcome tok_normalise(const tok_pipeline *pipeline, base_slice text, tok_buf
             continue;
         tok_buffer *const to = text.data == first->data ? second : first;
         to->length = 0;
-        outcome = normalise_step(step, text, to);
+        outcome = normalise_step(step, text, budget, to);
         text = tok_buffer_text(to);
     }
     *out = text;

@@ -27,6 +27,8 @@ typedef enum tok_step_kind {
     TOK_STEP_REPLACE,     /* `text` or `regex` by `content`; a decoder too */
     TOK_STEP_PREPEND,     /* `content`, to a text that isn't empty */
     TOK_STEP_PRECOMPILED, /* SentencePiece's table */
+    TOK_STEP_NMT,         /* controls go, odd spaces become spaces */
+    TOK_STEP_BYTE_TEXT,   /* bytes become byte-level text; cutting as well */
     /* cutting */
     TOK_STEP_SCAN,       /* the stages of `scanner` */
     TOK_STEP_SPLIT,      /* at matches of `text`, `regex` or each character of `set` */
@@ -97,8 +99,8 @@ typedef enum tok_outcome { TOK_DONE, TOK_NO_MEMORY, TOK_REGEX_LIMIT } tok_outcom
  * The text after all normalisers: *out is `text` itself where nothing changed, else it lies in `first` or `second`,
  * which are work space.
  */
-tok_outcome tok_normalise(const tok_pipeline *pipeline, base_slice text, tok_buffer *first, tok_buffer *second,
-                          base_slice *out);
+tok_outcome tok_normalise(const tok_pipeline *pipeline, base_slice text, tok_regex_budget *budget, tok_buffer *first,
+                          tok_buffer *second, base_slice *out);
 
 /* Pieces of a text, as offsets. */
 typedef struct tok_piece {
@@ -112,7 +114,8 @@ typedef struct tok_pieces {
 } tok_pieces;
 
 /* Cuts the text into words. `begins`: it is the begin of all the text. */
-tok_outcome tok_split(const tok_pipeline *pipeline, base_slice text, bool begins, tok_pieces *out);
+tok_outcome tok_split(const tok_pipeline *pipeline, base_slice text, bool begins, tok_regex_budget *budget,
+                      tok_pieces *out);
 void tok_pieces_free(tok_pieces *pieces);
 
 /* Applies the decoders to one token of a row, up to TOK_STEP_FUSE. */

@@ -186,7 +186,9 @@ static firn_status add_normaliser(builder *b)
                  {"NFD", TOK_STEP_NFD},
                  {"NFKC", TOK_STEP_NFKC},
                  {"NFKD", TOK_STEP_NFKD},
-                 {"Lowercase", TOK_STEP_LOWERCASE}};
+                 {"Lowercase", TOK_STEP_LOWERCASE},
+                 {"Nmt", TOK_STEP_NMT},
+                 {"ByteLevel", TOK_STEP_BYTE_TEXT}};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         if (is_type(b, plain[i].name))
             return add_kind(b, plain[i].kind);
@@ -273,8 +275,12 @@ static firn_status add_set(builder *b, uint64_t set, tok_behaviour behaviour)
 
 static firn_status add_splitter(builder *b)
 {
-    if (b->pipeline->byte_level)
-        return fail_type(b, "step after ByteLevel");
+    if (b->pipeline->byte_level) { /* what comes after works on byte-level text */
+        const firn_status status = add_kind(b, TOK_STEP_BYTE_TEXT);
+        b->pipeline->byte_level = false;
+        if (status != FIRN_OK)
+            return status;
+    }
     if (is_type(b, "Split"))
         return add_split(b);
     if (is_type(b, "ByteLevel"))

@@ -5,6 +5,7 @@
 #include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     LONGEST_PATTERN = 16384, /* bytes */
@@ -19,6 +20,9 @@ struct tok_regex {
 };
 
 struct tok_regex_search {
+    tok_regex_budget *budget; /* or NULL */
+    double started;           /* processor time of this thread, in seconds, that is not yet taken from the budget */
+    uint32_t n_searches;
     const pcre2_code *code;
     pcre2_match_data *match;
     pcre2_match_context *context;
@@ -94,12 +98,37 @@ void tok_regex_free(tok_regex *regex)
     free(regex);
 }
 
-tok_regex_search *tok_regex_begin(const tok_regex *regex)
+static double processor_seconds(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+tok_regex_budget tok_regex_budget_for(size_t length)
+{
+    return (tok_regex_budget){2.0 + 1e-5 * (double)length};
+}
+
+/* False: the budget is used up. */
+static bool take_time(tok_regex_search *search)
+{
+    if (!search->budget)
+        return true;
+    const double now = processor_seconds();
+    search->budget->seconds -= now - search->started;
+    search->started = now;
+    return search->budget->seconds > 0;
+}
+
+tok_regex_search *tok_regex_begin(const tok_regex *regex, tok_regex_budget *budget)
 {
     tok_regex_search *const search = calloc(1, sizeof *search);
     if (!search)
         return NULL;
     search->code = regex->code;
+    search->budget = budget;
+    search->started = budget ? processor_seconds() : 0;
     search->match = pcre2_match_data_create(1, NULL);
     search->context = pcre2_match_context_create(NULL);
     search->stack = pcre2_jit_stack_create(STACK_LEAST, STACK_MOST, NULL);
@@ -117,6 +146,7 @@ void tok_regex_end(tok_regex_search *search)
 {
     if (!search)
         return;
+    take_time(search);
     pcre2_jit_stack_free(search->stack);
     pcre2_match_context_free(search->context);
     pcre2_match_data_free(search->match);
@@ -127,6 +157,9 @@ tok_found tok_regex_find(tok_regex_search *search, base_slice text, size_t from,
 {
     if (from >= text.length)
         return TOK_NOT_FOUND;
+    /* a search takes milliseconds at most, and asking for the time more than most do */
+    if (++search->n_searches % 32 == 0 && !take_time(search))
+        return TOK_FOUND_LIMIT;
     const int n = pcre2_match(search->code, (PCRE2_SPTR)text.data, text.length, from, PCRE2_NOTEMPTY, search->match,
                               search->context);
     if (n < 0)

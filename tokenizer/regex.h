@@ -14,12 +14,20 @@ void tok_regex_free(tok_regex *regex); /* NULL is allowed */
 
 /* Room to search with, for one thread at a time. */
 typedef struct tok_regex_search tok_regex_search;
-tok_regex_search *tok_regex_begin(const tok_regex *regex); /* NULL: no memory */
-void tok_regex_end(tok_regex_search *search);              /* NULL is allowed */
+
+/* Processor time that all searches of a text may take together. */
+typedef struct tok_regex_budget {
+    double seconds;
+} tok_regex_budget;
+tok_regex_budget tok_regex_budget_for(size_t length); /* of a text of so many bytes: far more than a sane one needs */
+
+/* NULL: no memory. `budget` may be NULL; else it lives until the end. */
+tok_regex_search *tok_regex_begin(const tok_regex *regex, tok_regex_budget *budget);
+void tok_regex_end(tok_regex_search *search); /* NULL is allowed */
 
 typedef enum tok_found { TOK_FOUND, TOK_NOT_FOUND, TOK_FOUND_LIMIT } tok_found;
 
-/* The first match at or after `from`, not empty. TOK_FOUND_LIMIT: the expression takes more steps than allowed. */
+/* The first match at or after `from`, not empty. TOK_FOUND_LIMIT: it takes more steps or time than allowed. */
 tok_found tok_regex_find(tok_regex_search *search, base_slice text, size_t from, size_t *start, size_t *end);
 
 #endif

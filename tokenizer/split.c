@@ -180,9 +180,16 @@ static bool lead_space(base_slice text, tok_pieces *out)
            push(out, start, out->text.length);
 }
 
-static tok_outcome split_step(const tok_step *step, const tok_pieces *in, bool begins, tok_pieces *out)
+static bool write_bytes(base_slice text, tok_pieces *out)
 {
-    tok_regex_search *const search = step->regex ? tok_regex_begin(step->regex) : NULL;
+    const size_t start = out->text.length;
+    return tok_append_byte_text(&out->text, text) && push(out, start, out->text.length);
+}
+
+static tok_outcome split_step(const tok_step *step, const tok_pieces *in, bool begins, tok_regex_budget *budget,
+                              tok_pieces *out)
+{
+    tok_regex_search *const search = step->regex ? tok_regex_begin(step->regex, budget) : NULL;
     tok_outcome outcome = step->regex && !search ? TOK_NO_MEMORY : TOK_DONE;
     for (size_t i = 0; outcome == TOK_DONE && i < in->count; i++) {
         const tok_piece piece = in->items[i];
@@ -194,6 +201,8 @@ static tok_outcome split_step(const tok_step *step, const tok_pieces *in, bool b
             done = scan_piece(step->scanner, text, piece.start, out);
         else if (step->kind == TOK_STEP_METASPACE)
             done = mark_spaces(step, text, begins && i == 0 && piece.start == 0, out);
+        else if (step->kind == TOK_STEP_BYTE_TEXT)
+            done = write_bytes(text, out);
         else
             done = lead_space(text, out);
         outcome = done ? outcome : TOK_NO_MEMORY;
@@ -202,7 +211,8 @@ static tok_outcome split_step(const tok_step *step, const tok_pieces *in, bool b
     return outcome;
 }
 
-tok_outcome tok_split(const tok_pipeline *pipeline, base_slice text, bool begins, tok_pieces *out)
+tok_outcome tok_split(const tok_pipeline *pipeline, base_slice text, bool begins, tok_regex_budget *budget,
+                      tok_pieces *out)
 {
     tok_pieces spare = {0};
     out->count = out->text.length = 0;
@@ -210,9 +220,10 @@ tok_outcome tok_split(const tok_pipeline *pipeline, base_slice text, bool begins
         tok_append(&out->text, text.data, text.length) && push(out, 0, text.length) ? TOK_DONE : TOK_NO_MEMORY;
     for (uint32_t i = 0; outcome == TOK_DONE && i < pipeline->splitters.count; i++) {
         const tok_step *const step = &pipeline->splitters.steps[i];
-        const bool rewrites = step->kind == TOK_STEP_METASPACE || step->kind == TOK_STEP_LEAD_SPACE;
+        const bool rewrites =
+            step->kind == TOK_STEP_METASPACE || step->kind == TOK_STEP_LEAD_SPACE || step->kind == TOK_STEP_BYTE_TEXT;
         spare.count = spare.text.length = 0;
-        outcome = split_step(step, out, begins, &spare);
+        outcome = split_step(step, out, begins, budget, &spare);
         /* the new pieces, and the new text if the step made one */
         const tok_pieces before = *out;
         *out = spare;

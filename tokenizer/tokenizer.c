@@ -324,7 +324,8 @@ static firn_status add_normalised_special(tok_tokenizer *tokenizer, tok_added ad
     tok_buffer first = {0}, second = {0};
     base_slice text;
     char *copy = NULL;
-    if (tok_normalise(tokenizer->pipeline, tokenizer->config.tokens[added.id], &first, &second, &text) == TOK_DONE)
+    if (tok_normalise(tokenizer->pipeline, tokenizer->config.tokens[added.id], NULL, &first, &second, &text) ==
+        TOK_DONE)
         copy = base_arena_allocate(&tokenizer->arena, text.length + 1);
     if (copy && text.length > 0)
         memcpy(copy, text.data, text.length);

@@ -70,6 +70,7 @@ typedef struct tok_config {
     bool ignore_merges; /* a word that is a token stays whole */
     base_slice word_prefix,
         continuing_prefix;         /* TOK_WORDPIECE: before the text of tokens that begin a word, or don't */
+    base_slice word_suffix;        /* TOK_BYTE_BPE: after the text of tokens that end a word */
     uint32_t longest_word;         /* TOK_WORDPIECE: characters; longer ones are unknown; 0: no limit */
     const int32_t *before, *after; /* [n_before], [n_after]: ids put around a text besides bos and eos */
     uint32_t n_before, n_after;

@@ -3,11 +3,13 @@
 """Writes tests/data/tokenizer/trained: small tokenizers of many configurations, with the ids and the decoded text that
 the Python package tokenizers 0.23.3 gives for the same strings.
 
-Usage: python3 tests/tokenizer/make_ids.py   (needs: pip install tokenizers==0.23.3)
+Usage: python3 tests/tokenizer/make_ids.py [NAME…]   (needs: pip install tokenizers==0.23.3)
+Training isn't quite the same each time: with names, only those are made again.
 """
 import json
 import pathlib
 import random
+import sys
 
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
                         trainers)
@@ -47,8 +49,10 @@ def bpe(**options):
 SPECIAL = ["<s>", "<mask>", "[UNK]"]
 
 
-def trainer(kind, byte_level):
+def trainer(kind, byte_level, suffix):
     common = dict(vocab_size=500, special_tokens=SPECIAL, show_progress=False)
+    if suffix:
+        common["end_of_word_suffix"] = suffix
     if kind == "Unigram":
         return trainers.UnigramTrainer(unk_token="[UNK]", **common)
     alphabet = pre_tokenizers.ByteLevel.alphabet() if byte_level else []
@@ -56,7 +60,7 @@ def trainer(kind, byte_level):
     return maker(initial_alphabet=alphabet, limit_alphabet=300, **common)
 
 
-def build(model, normaliser=None, splitter=None, decoder=None, processor=None, byte_level=False):
+def build(model, normaliser=None, splitter=None, decoder=None, processor=None, byte_level=False, suffix=None):
     tokenizer = Tokenizer(model)
     if normaliser:
         tokenizer.normalizer = normaliser
@@ -64,7 +68,7 @@ def build(model, normaliser=None, splitter=None, decoder=None, processor=None, b
         tokenizer.pre_tokenizer = splitter
     if decoder:
         tokenizer.decoder = decoder
-    tokenizer.train_from_iterator(SAMPLES * 3, trainer(type(model).__name__, byte_level))
+    tokenizer.train_from_iterator(SAMPLES * 3, trainer(type(model).__name__, byte_level, suffix))
     tokenizer.add_tokens([AddedToken("new token", single_word=True, normalized=True),
                           AddedToken("\n\n", rstrip=True, normalized=False)])
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, rstrip=False, normalized=False, special=True)])
@@ -113,6 +117,12 @@ def configurations():
     yield "unigram-metaspace", build(models.Unigram(), n.NFKC(), p.Metaspace(), d.Metaspace())
     yield "unigram-split", build(models.Unigram(), n.Sequence([n.NFD(), n.Lowercase(), n.StripAccents()]),
                                  p.Sequence([p.WhitespaceSplit(), p.Metaspace()]), d.Metaspace(), around)
+    yield "bpe-suffix", build(bpe(unk_token="[UNK]", end_of_word_suffix="</w>"),
+                              n.Sequence([n.NFC(), n.Replace(Regex(r"\s+"), " "), n.Lowercase()]), p.WhitespaceSplit(),
+                              d.BPEDecoder("</w>"), suffix="</w>")
+    yield "bpe-falcon", build(bpe(), None, p.Sequence([p.Punctuation("contiguous"), p.ByteLevel(add_prefix_space=False),
+                                                      p.Digits(), p.Split(Regex("[0-9][0-9][0-9]"), "isolated")]), **level)
+    yield "bpe-level-normaliser", build(bpe(), n.Sequence([n.Nmt(), n.ByteLevel()]), None, **level)
     yield "unigram-plain", build(models.Unigram(), None, p.Sequence([p.Punctuation("removed"), p.Digits()]), d.Fuse())
 
 
@@ -123,6 +133,8 @@ def main():
     write = lambda path, value: path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
     write(folder / "strings.json", texts)
     for name, tokenizer in configurations():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         (folder / name).mkdir(exist_ok=True)
         write(folder / name / "tokenizer.json", json.loads(tokenizer.to_str()))
         ids = [tokenizer.encode(text).ids for text in texts]

@@ -213,7 +213,7 @@ Test(pretokenize, scanners_match_what_the_regular_expressions_match)
         bool covers;
         cr_assert(tok_pretokenizer_of_pattern(base_slice_from(patterns[i]), &covers), "%s", patterns[i]);
         cr_assert_eq(tok_regex_create(base_slice_from(patterns[i]), &regex, &error), FIRN_OK, "%s", error.message);
-        tok_regex_search *const search = tok_regex_begin(regex);
+        tok_regex_search *const search = tok_regex_begin(regex, NULL);
         base_json reader = base_json_begin((base_slice){json, length});
         base_json_event event;
         base_json_next(&reader, &event, NULL);

@@ -3,6 +3,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -284,7 +285,7 @@ Test(tokenizer, unigram_replaces_texts_and_T9_damaged_tables)
     expect_failure(config, FIRN_ERROR_FORMAT, "no end");
 }
 
-Test(tokenizer, a_failed_call_leaves_the_ids)
+Test(tokenizer, T13_a_text_that_is_too_long_leaves_the_ids)
 {
     tok_tokenizer *const tokenizer = create(byte_config());
     tok_ids ids = {0};
@@ -454,4 +455,66 @@ Test(tokenizer, T11_two_megabytes_of_one_character, .timeout = 60)
     tok_destroy(byte_level);
     tok_destroy(sentence);
     free(text);
+}
+
+static tok_config described_config(const char *pretokeniser)
+{
+    tok_config config = byte_config();
+    config.described = true;
+    config.pretokeniser = base_slice_from(pretokeniser);
+    return config;
+}
+
+/* One search takes more steps than allowed, or each is allowed but all of them would take minutes. */
+Test(tokenizer, T8_regular_expressions, .timeout = 60)
+{
+    enum { LENGTH = 200000 };
+    static const char *const slow[] = {"(?:a+)+[bc]{2}", "a{0,900}a{0,900}b|a"};
+    expect_failure(
+        described_config("{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a(\"}, \"behavior\": \"Isolated\"}"),
+        FIRN_ERROR_FORMAT, "'a(' is wrong at byte 2");
+    char *const text = malloc(LENGTH);
+    memset(text, 'a', LENGTH);
+    for (size_t i = 0; i < COUNT(slow); i++) {
+        char json[200];
+        snprintf(json, sizeof json,
+                 "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"%s\"}, \"behavior\": \"Isolated\"}", slow[i]);
+        tok_tokenizer *const tokenizer = create(described_config(json));
+        tok_ids ids = {0};
+        firn_error error = {0};
+        cr_expect_eq(tok_encode(tokenizer, (base_slice){text, LENGTH}, 0, &ids, &error), FIRN_ERROR_LIMIT, "%s",
+                     slow[i]);
+        cr_expect(strstr(error.message, "regular expression") && strstr(error.message, "200000 bytes"), "%s",
+                  error.message);
+        cr_expect_eq(ids.count, 0);
+        tok_ids_free(&ids);
+        tok_destroy(tokenizer);
+    }
+    free(text);
+}
+
+Test(tokenizer, T12_broken_utf8)
+{
+    tok_tokenizer *const tokenizer = create(sentence_config());
+    EXPECT_IDS(tokenizer, "\xFF\xFF", 0, 4, 3, 3);
+    EXPECT_IDS(tokenizer, "h\xF0\x9F", 0, 4, 5, 0, 0); /* bytes without token are unknown */
+    EXPECT_IDS(tokenizer, "\xC3h", 0, 4, 0, 5);
+    tok_destroy(tokenizer);
+}
+
+Test(tokenizer, a_suffix_ends_each_word)
+{
+    static const base_slice tokens[] = {SLICE("a"),     SLICE("b"),      SLICE("a</w>"),
+                                        SLICE("b</w>"), SLICE("ab</w>"), SLICE("ab")};
+    static const base_slice merges[] = {SLICE("a b</w>"), SLICE("a b")};
+    tok_config config = described_config("{\"type\": \"WhitespaceSplit\"}");
+    config.word_suffix = base_slice_from("</w>");
+    config.tokens = tokens;
+    config.types = NULL;
+    config.n_tokens = COUNT(tokens);
+    config.merges = merges;
+    config.n_merges = COUNT(merges);
+    tok_tokenizer *const tokenizer = create(config);
+    EXPECT_IDS(tokenizer, "ab a  aba b", 0, 4, 2, 5, 2, 3);
+    tok_destroy(tokenizer);
 }

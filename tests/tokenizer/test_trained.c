@@ -154,7 +154,10 @@ Test(trained, damaged_files_are_refused_or_used, .timeout = 120)
     X(wordpiece_punctuation, "wordpiece-punctuation") \
     X(unigram_metaspace, "unigram-metaspace")         \
     X(unigram_split, "unigram-split")                 \
-    X(unigram_plain, "unigram-plain")
+    X(unigram_plain, "unigram-plain")                 \
+    X(bpe_suffix, "bpe-suffix")                       \
+    X(bpe_falcon, "bpe-falcon")                       \
+    X(bpe_level_normaliser, "bpe-level-normaliser")
 
 #define TRAINED_TEST(test, name) \
     Test(trained, test)          \
