@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/checked.h"
-#include "engine/generation_text.h"
+#include "engine/generation_p.h"
+#include "engine/guidance.h"
 #include "engine/model.h"
 
 #include <math.h>
@@ -8,27 +9,6 @@
 #include <time.h>
 
 enum { RESERVED_TOKENS = 1 << 15, RESERVED_BYTES = 16 }; /* a token; longer ones are rare */
-
-struct firn_generation {
-    firn_model *model;
-    firn_generation_parameters parameters;
-    firn_generation_options options;
-    firn_sampler *sampler;
-    uint32_t n_vocab;
-    size_t n_prompt;
-    int32_t last_of_prompt;
-    eng_answer answer;
-    bool begun; /* logits were taken */
-    firn_end end;
-    double start; /* seconds */
-    firn_explained_token *explained;
-    firn_constraint_state *constraint; /* or NULL */
-    uint64_t *allowed;                 /* [n_vocab / 64 + 1] bits */
-    float *masked;                     /* [n_vocab] logits as far as they are allowed */
-    size_t n_top, logprob_capacity;    /* tokens */
-    float *logprobs, *shaped_logprobs, *top_logprobs, *entropies;
-    int32_t *top_ids;
-};
 
 static double seconds(void)
 {
@@ -75,14 +55,15 @@ static bool reserve_logprobs(firn_generation *g, size_t n_tokens)
 static firn_status reserve(firn_generation *g, firn_error *error)
 {
     const uint32_t n_ctx = g->options.n_ctx;
-    size_t n = n_ctx != 0 ? (n_ctx > g->n_prompt ? n_ctx - g->n_prompt : 0) + 1 : RESERVED_TOKENS;
+    const size_t n_prompt = g->rows[0].n_prompt;
+    size_t n = n_ctx != 0 ? (n_ctx > n_prompt ? n_ctx - n_prompt : 0) + 1 : RESERVED_TOKENS;
     if (g->parameters.n_predict >= 0 && (size_t)g->parameters.n_predict < n)
         n = (size_t)g->parameters.n_predict;
     n = n < RESERVED_TOKENS ? n : RESERVED_TOKENS;
     if (!eng_answer_reserve(&g->answer, n, n * RESERVED_BYTES + firn_token_longest(g->model)) ||
         !reserve_logprobs(g, n))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a text of %zu tokens", n);
-    return firn_sampler_reserve(g->sampler, g->n_prompt + n, error);
+    return firn_sampler_reserve(g->sampler, n_prompt + n, error);
 }
 
 /* Follows the constraint from here on. */
@@ -103,6 +84,83 @@ static firn_status begin_constraint(firn_generation *g, firn_error *error)
     return status;
 }
 
+static firn_status add_row(firn_generation *g, firn_model *model, const int32_t *prompt, size_t n_prompt,
+                           firn_error *error)
+{
+    eng_generation_row *const row = &g->rows[g->n_rows];
+    size_t bytes;
+    row->n_prompt = n_prompt;
+    row->last_of_prompt = prompt[n_prompt - 1];
+    if (g->n_rows > 0) {
+        row->prompt = base_multiply_size(n_prompt, sizeof *prompt, &bytes) ? malloc(bytes) : NULL;
+        if (row->prompt == NULL)
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a prompt of %zu tokens",
+                             n_prompt);
+        memcpy(row->prompt, prompt, bytes);
+    }
+    row->model = model;
+    eng_model_retain(model);
+    g->n_rows++;
+    return FIRN_OK;
+}
+
+/* Whether the ids of both models mean the same. */
+static firn_status check_vocabularies(const firn_model *model, const firn_model *weaker, firn_error *error)
+{
+    const size_t longest = firn_token_longest(model);
+    const uint32_t n_vocab = firn_model_describe(model).n_vocab, n_weaker = firn_model_describe(weaker).n_vocab;
+    if (n_vocab != n_weaker)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "the weaker model has %u tokens and the model %u: contrast needs the same vocabulary",
+                         n_weaker, n_vocab);
+    if (firn_token_longest(weaker) != longest)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "the weaker model's longest token has %zu bytes and the model's %zu: contrast needs the same "
+                         "vocabulary",
+                         firn_token_longest(weaker), longest);
+    char *const bytes = malloc(2 * longest + 1);
+    if (bytes == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", longest);
+    bool same = true;
+    uint32_t id = 0;
+    for (; id < n_vocab && same; id++) {
+        const size_t length = firn_token_bytes(model, (int32_t)id, true, bytes, longest);
+        same = firn_token_bytes(weaker, (int32_t)id, true, bytes + longest, longest) == length &&
+               memcmp(bytes, bytes + longest, length) == 0;
+    }
+    free(bytes);
+    return same ? FIRN_OK
+                : base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                            "token %u of the weaker model is not that of the model: contrast needs the same vocabulary",
+                            id - 1);
+}
+
+static firn_status add_rows(firn_generation *g, const int32_t *prompt, size_t n_prompt, firn_error *error)
+{
+    const firn_generation_options *const o = &g->options;
+    const bool contrast = g->parameters.contrast > 0, empty = o->n_negative == 0;
+    if (contrast != (o->weaker != NULL))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         contrast ? "contrast needs a weaker model (--weaker-model)"
+                                  : "a weaker model has no effect unless contrast (--contrast) is above 0");
+    if (!empty && g->parameters.guidance == 1)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "a negative prompt has no effect unless guidance (--guidance) is other than 1");
+    firn_status status = contrast ? check_vocabularies(g->model, o->weaker, error) : FIRN_OK;
+    if (status == FIRN_OK)
+        status = add_row(g, g->model, prompt, n_prompt, error);
+    if (status == FIRN_OK && g->parameters.guidance != 1)
+        status = add_row(g, g->model, empty ? prompt + n_prompt - 1 : o->negative, empty ? 1 : o->n_negative, error);
+    if (status == FIRN_OK && contrast)
+        status = add_row(g, o->weaker, prompt, n_prompt, error);
+    if (status != FIRN_OK || g->n_rows == 1)
+        return status;
+    g->guided = malloc(g->n_vocab * sizeof *g->guided);
+    return g->guided != NULL
+               ? FIRN_OK
+               : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to guide %u tokens", g->n_vocab);
+}
+
 firn_status firn_generation_create(firn_model *model, const firn_generation_parameters *parameters,
                                    const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
                                    firn_generation **out, firn_error *error)
@@ -118,11 +176,11 @@ firn_status firn_generation_create(firn_model *model, const firn_generation_para
     g->parameters = *parameters;
     g->options = options != NULL ? *options : firn_generation_options_default();
     g->n_vocab = model->hyperparameters->n_vocab;
-    g->n_prompt = n_prompt;
-    g->last_of_prompt = prompt[n_prompt - 1];
     g->n_top = g->options.n_logprobs > 0 ? (size_t)g->options.n_logprobs : 0;
     g->end = parameters->n_predict == 0 ? FIRN_END_LENGTH : FIRN_END_NOT_YET;
-    firn_status status = firn_sampler_create_for(parameters, model, &g->sampler, error);
+    firn_status status = add_rows(g, prompt, n_prompt, error);
+    if (status == FIRN_OK)
+        status = firn_sampler_create_for(parameters, model, &g->sampler, error);
     if (status == FIRN_OK)
         status = begin_constraint(g, error);
     if (status == FIRN_OK)
@@ -146,6 +204,12 @@ void firn_generation_release(firn_generation *generation)
 {
     if (generation == NULL)
         return;
+    eng_generation_stop(generation);
+    for (size_t i = 0; i < generation->n_rows; i++) {
+        firn_model_release(generation->rows[i].model);
+        free(generation->rows[i].prompt);
+    }
+    free(generation->guided);
     firn_sampler_release(generation->sampler);
     firn_model_release(generation->model);
     eng_answer_free(&generation->answer);
@@ -166,7 +230,7 @@ void firn_generation_release(firn_generation *generation)
 /* Tokens of the timeline, with what was picked last. */
 static size_t length_of(const firn_generation *g)
 {
-    return g->n_prompt + g->answer.n_tokens;
+    return g->rows[0].n_prompt + g->answer.n_tokens;
 }
 
 /* The logits of what the constraint allows; the others are -infinity. */
@@ -237,8 +301,9 @@ static firn_end end_after(const firn_generation *g, int32_t id, eng_answer_event
         return FIRN_END_CONSTRAINT;
     if (p->n_predict >= 0 && g->answer.n_tokens == (size_t)p->n_predict)
         return FIRN_END_LENGTH;
-    if (g->options.n_ctx != 0 && length_of(g) > g->options.n_ctx)
-        return FIRN_END_CONTEXT;
+    for (size_t i = 0; i < g->n_rows && g->options.n_ctx != 0; i++)
+        if (g->rows[i].n_prompt + g->answer.n_tokens > g->options.n_ctx)
+            return FIRN_END_CONTEXT;
     return p->t_max_predict_ms > 0 && 1e3 * (seconds() - g->start) >= p->t_max_predict_ms ? FIRN_END_TIME
                                                                                           : FIRN_END_NOT_YET;
 }
@@ -251,10 +316,32 @@ static firn_status go_back(firn_generation *g, int32_t banned, firn_error *error
     return firn_sampler_ban(g->sampler, banned, error);
 }
 
+/* The logits to pick from: of all rows together, as far as the constraint allows them. */
+static firn_status shape(firn_generation *g, const float *const *logits, const float **shaped, firn_error *error)
+{
+    *shaped = logits[0];
+    if (g->n_rows > 1) {
+        const bool negative = g->parameters.guidance != 1, weaker = g->options.weaker != NULL;
+        const eng_predictions all = {logits[0], negative ? logits[1] : NULL, weaker ? logits[g->n_rows - 1] : NULL,
+                                     g->n_vocab};
+        eng_guide(&all, &g->parameters, g->guided);
+        *shaped = g->guided;
+    }
+    return mask(g, shaped, error);
+}
+
 firn_status firn_generation_take(firn_generation *generation, const float *logits, firn_error *error)
 {
+    if (generation->n_rows == 1)
+        return firn_generation_take_rows(generation, &logits, error);
+    return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+                     "guidance and contrast need several timelines, and one was given");
+}
+
+firn_status firn_generation_take_rows(firn_generation *generation, const float *const *logits, firn_error *error)
+{
     firn_generation *const g = generation;
-    const float *shaped = logits;
+    const float *shaped;
     int32_t id = -1, banned = -1;
     eng_answer_event event = ENG_ANSWER_GOES_ON;
     if (g->end != FIRN_END_NOT_YET)
@@ -262,11 +349,11 @@ firn_status firn_generation_take(firn_generation *generation, const float *logit
     if (!g->begun && g->parameters.t_max_predict_ms > 0)
         g->start = seconds();
     g->begun = true;
-    firn_status status = mask(g, &shaped, error);
+    firn_status status = shape(g, logits, &shaped, error);
     if (status == FIRN_OK)
         status = pick(g, shaped, &id, error);
     if (status == FIRN_OK)
-        status = keep_logprobs(g, logits, id, error);
+        status = keep_logprobs(g, logits[0], id, error);
     if (status == FIRN_OK)
         status = firn_sampler_accept(g->sampler, id, error);
     if (status == FIRN_OK && g->constraint != NULL)
@@ -283,24 +370,33 @@ firn_status firn_generation_take(firn_generation *generation, const float *logit
     return FIRN_OK;
 }
 
-firn_generation_step firn_generation_next(const firn_generation *generation)
+size_t firn_generation_rows(const firn_generation *generation)
 {
-    const eng_answer *const a = &generation->answer;
-    const int32_t last = a->n_tokens > 0 ? a->ids[a->n_tokens - 1] : generation->last_of_prompt;
-    return (firn_generation_step){length_of(generation) - 1, last};
+    return generation->n_rows;
 }
 
-firn_status firn_generation_advance(firn_generation *generation, firn_session *session, firn_error *error)
+firn_generation_step firn_generation_next_of(const firn_generation *generation, size_t row)
 {
-    firn_status status = FIRN_OK;
-    if (generation->end != FIRN_END_NOT_YET)
-        return FIRN_OK;
-    if (generation->begun) {
-        const firn_generation_step step = firn_generation_next(generation);
-        firn_session_rewind(session, step.n_keep);
-        status = firn_session_append(session, &step.id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
-    }
-    return status == FIRN_OK ? firn_generation_take(generation, firn_session_logits(session), error) : status;
+    const eng_answer *const a = &generation->answer;
+    const eng_generation_row *const r = &generation->rows[row];
+    return (firn_generation_step){r->n_prompt + a->n_tokens - 1,
+                                  a->n_tokens > 0 ? a->ids[a->n_tokens - 1] : r->last_of_prompt};
+}
+
+firn_generation_step firn_generation_next(const firn_generation *generation)
+{
+    return firn_generation_next_of(generation, 0);
+}
+
+const int32_t *firn_generation_prompt_of(const firn_generation *generation, size_t row, size_t *n_ids)
+{
+    *n_ids = generation->rows[row].n_prompt;
+    return generation->rows[row].prompt;
+}
+
+firn_model *firn_generation_model_of(const firn_generation *generation, size_t row)
+{
+    return generation->rows[row].model;
 }
 
 /* ---- what came ---- */

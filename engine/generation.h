@@ -13,6 +13,9 @@
  *     }
  *
  * firn_generation_advance is this loop's body for one session. Once begun, a token allocates nothing.
+ *
+ * Guidance and contrast need several timelines, the generation's rows: the prompt's, the negative prompt's, and the
+ * weaker model's. Each token is appended to all of them, and all their logits are given together.
  */
 #ifndef FIRN_ENGINE_GENERATION_H
 #define FIRN_ENGINE_GENERATION_H
@@ -35,6 +38,9 @@ typedef struct firn_generation_options {
     void *explain_argument;
     uint32_t n_explained;        /* candidates to tell of */
     firn_constraint *constraint; /* on the text; NULL: none. Kept alive */
+    const int32_t *negative;     /* [n_negative] prompt to go away from, where the parameters have guidance; */
+    size_t n_negative;           /* 0: the prompt's last token */
+    firn_model *weaker;          /* to go away from, where they have contrast. Of the same vocabulary; kept alive */
 } firn_generation_options;
 
 firn_generation_options firn_generation_options_default(void);
@@ -69,9 +75,20 @@ typedef struct firn_generation_step {
 /* What the timeline wants before the next logits, where it has not ended and something was taken. */
 firn_generation_step firn_generation_next(const firn_generation *generation);
 
+enum { FIRN_GENERATION_ROWS = 3 }; /* at most */
+
+/* The same for a generation of several rows; the first is the prompt's. */
+size_t firn_generation_rows(const firn_generation *generation);
+firn_status firn_generation_take_rows(firn_generation *generation, const float *const *logits, firn_error *error);
+firn_generation_step firn_generation_next_of(const firn_generation *generation, size_t row);
+
+/* What the timelines of the other rows begin with, and of which model they are. */
+const int32_t *firn_generation_prompt_of(const firn_generation *generation, size_t row, size_t *n_ids);
+firn_model *firn_generation_model_of(const firn_generation *generation, size_t row);
+
 /*
  * One token more, on a session that has the prompt and its logits, and is changed by nobody else. What was picked last
- * is in the text, but not yet in the session. Does nothing once ended.
+ * is in the text, but not yet in the session. Other rows get sessions of the generation's own. Does nothing once ended.
  */
 firn_status firn_generation_advance(firn_generation *generation, firn_session *session, firn_error *error);
 

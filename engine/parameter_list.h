@@ -86,6 +86,14 @@
     X(banned_strings, TEXTS, {"[]"}, 0, 0, "--banned-string", "banned_string", \
       "a text that never appears: where it does, generation goes back and takes another way")
 
+#define FIRN_GUIDANCE_LIST(X) \
+    X(guidance, REAL, 1, 0, 100, "--guidance,--cfg-scale", "cfg_scale,guidance_scale", \
+      "go X times as far from what the model says after the negative prompt to what it says after the prompt; 1: off") \
+    X(contrast, REAL, 0, 0, 100, "--contrast", "", \
+      "go X times the way from a weaker checkpoint's prediction further (needs --weaker-model); 0: off") \
+    X(contrast_alpha, REAL, 0.10, 0, 1, "--contrast-alpha", "", \
+      "with contrast, drop tokens less than X times as likely as the likeliest; 0: none")
+
 #define FIRN_STEPS_LIST(X) \
     X(n_predict, COUNT, -1, -1, INT32_MAX, "-n,--predict,--n-predict", "max_tokens,max_completion_tokens", \
       "tokens to generate; -1: until the text ends or the context is full") \
@@ -99,6 +107,7 @@
 
 #define FIRN_PARAMETER_LIST(X) \
     FIRN_SHAPING_LIST(X)       \
+    FIRN_GUIDANCE_LIST(X)      \
     FIRN_STEPS_LIST(X)
 
 #endif

@@ -21,9 +21,10 @@ typedef struct talk {
     firn_session *session;
     firn_generation_parameters parameters;
     firn_constraint *constraint; /* on each answer; or NULL */
-    int32_t *ids;                /* [n_ids] of the session's timeline */
-    size_t n_ids;                /* at most firn_session_length */
-    uint64_t n_retries;          /* of the last message: each has noise of its own */
+    tool_guidance *guidance;
+    int32_t *ids;       /* [n_ids] of the session's timeline */
+    size_t n_ids;       /* at most firn_session_length */
+    uint64_t n_retries; /* of the last message: each has noise of its own */
     bool output_is_terminal, ended;
     turn_stats stats;
 } talk;
@@ -126,6 +127,8 @@ static firn_status answer_prompt(talk *t, firn_generation **generation, firn_err
     options.n_ctx = firn_session_context(t->session);
     options.constraint = t->constraint;
     firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
+    if (status == FIRN_OK)
+        status = tool_guidance_apply(t->guidance, t->chat, t->chat->model, &options, error);
     if (status == FIRN_OK)
         status = firn_generation_create(t->chat->model, &t->parameters, &options, ids, n_ids, generation, error);
     if (status == FIRN_OK)
@@ -390,12 +393,13 @@ static void greet(const talk *t)
 }
 
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_constraint *constraint, firn_error *error)
+                          firn_constraint *constraint, tool_guidance *guidance, firn_error *error)
 {
     talk t = {.chat = chat,
               .session = session,
               .parameters = *parameters,
               .constraint = constraint,
+              .guidance = guidance,
               .output_is_terminal = tool_is_terminal(stdout)};
     tool_terminal *terminal = NULL;
     const tool_conversation *const all = &chat->conversation;

@@ -7,13 +7,13 @@
 #ifndef FIRN_TOOLS_COMMON_INTERACTIVE_H
 #define FIRN_TOOLS_COMMON_INTERACTIVE_H
 
-#include "tools/common_chat.h"
+#include "tools/common_guidance.h"
 
 /*
  * Talks until the user ends it. `session` is of the chat's model and empty. The conversation's last message is answered
  * first if it is the user's. Takes over SIGINT and SIGTERM.
  */
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_constraint *constraint, firn_error *error);
+                          firn_constraint *constraint, tool_guidance *guidance, firn_error *error);
 
 #endif

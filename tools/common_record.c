@@ -47,6 +47,7 @@ void tool_record_members(FILE *out, const tool_record *record)
     fputs(",\"messages\":", out);
     write_on_one_line(out, record->messages.data != NULL ? record->messages : base_slice_from("null"));
     write_ids(out, "prompt_ids", record->prompt_ids);
+    write_ids(out, "negative_ids", record->negative_ids);
     fputs(",\"constraint\":", out);
     if (record->constraint_kind.data != NULL) {
         fputc('{', out);
@@ -271,6 +272,11 @@ static firn_status read_prompt_ids(loader *l, firn_error *error)
     return take_ids(l, &l->out->prompt_ids, error);
 }
 
+static firn_status read_negative_ids(loader *l, firn_error *error)
+{
+    return take_ids(l, &l->out->negative_ids, error);
+}
+
 static firn_status read_constraint(loader *l, firn_error *error)
 {
     return take_pair(l, "kind", &l->out->constraint_kind, "text", &l->out->constraint, error);
@@ -325,6 +331,7 @@ static const member members[] = {
     {"prompt", read_prompt, false},
     {"messages", read_messages, false},
     {"prompt_ids", read_prompt_ids, true},
+    {"negative_ids", read_negative_ids, false},
     {"constraint", read_constraint, false},
     {"params", read_params, true},
     {"sequence", read_sequence, false},

@@ -26,6 +26,7 @@ typedef struct tool_record {
     base_slice prompt;            /* text that prompt_ids were made of */
     base_slice messages;          /* JSON: the conversation that the prompt was made of */
     tool_record_ids prompt_ids;
+    tool_record_ids negative_ids;           /* of the negative prompt; none: the prompt's last token */
     base_slice constraint_kind, constraint; /* "grammar", … and its text */
     firn_generation_parameters parameters;  /* the seed is drawn */
     uint64_t sequence;                      /* number of the noise's sequence */

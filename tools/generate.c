@@ -12,6 +12,7 @@
 #include "tools/common_chat.h"
 #include "tools/common_constraint.h"
 #include "tools/common_context.h"
+#include "tools/common_guidance.h"
 #include "tools/common_interactive.h"
 #include "tools/common_explain.h"
 #include "tools/common_json.h"
@@ -50,6 +51,7 @@ typedef struct settings {
     tool_help_form help;
     tool_chat_options chat;
     tool_constraint_options constraint;
+    tool_guidance_options guidance;
     firn_generation_parameters parameters;
 } settings;
 
@@ -64,8 +66,10 @@ typedef struct run {
     bool logprobs;
     tool_text prompt; /* data is NULL where ids were given, and before a conversation is rendered */
     tool_constraint constraint;
-    tool_chat chat; /* has a program where the prompt is a conversation */
-    int32_t *ids;   /* [n_ids] of the prompt */
+    tool_guidance guidance;
+    tool_record_ids negative_ids; /* as they were used */
+    tool_chat chat;               /* has a program where the prompt is a conversation */
+    int32_t *ids;                 /* [n_ids] of the prompt */
     size_t n_ids;
     size_t slice_start; /* of the prompt tokens that are being processed */
     tool_tokens tokens; /* of the prompt, for JSON */
@@ -337,13 +341,22 @@ static firn_status save_explanations(const run *r, firn_error *error)
 static firn_status create_generation(run *r, firn_error *error)
 {
     firn_generation_options options = firn_generation_options_default();
+    const tool_record *const replayed = &r->settings->replayed;
+    firn_status status = tool_guidance_apply(&r->guidance, &r->chat, r->model, &options, error);
+    if (status != FIRN_OK)
+        return status;
+    if (replayed->negative_ids.count > 0) {
+        options.negative = replayed->negative_ids.at;
+        options.n_negative = replayed->negative_ids.count;
+    }
     options.n_ctx = r->n_ctx;
-    options.sequence = r->settings->replayed.sequence;
+    options.sequence = replayed->sequence;
     options.n_logprobs = r->logprobs ? (int32_t)r->tokens.n_top : -1;
     options.constraint = r->constraint.compiled;
     options.explain = r->settings->n_explained > 0 ? explain : NULL;
     options.explain_argument = r;
     options.n_explained = r->settings->n_explained;
+    r->negative_ids = (tool_record_ids){options.negative, options.n_negative};
     return firn_generation_create(r->model, &r->settings->parameters, &options, r->ids, r->n_ids, &r->generation,
                                   error);
 }
@@ -360,6 +373,8 @@ static firn_status open_everything(run *r, const char *path, firn_error *error)
     firn_status status = tool_context_create(s->n_threads, s->cpu_level, &r->context, error);
     if (status == FIRN_OK)
         status = firn_model_open(r->context, path, &model_options, &r->model, error);
+    if (status == FIRN_OK)
+        status = tool_guidance_open(&s->guidance, s->escapes, r->context, &r->guidance, error);
     if (status != FIRN_OK)
         return status;
     const firn_model_info info = firn_model_describe(r->model);
@@ -450,7 +465,7 @@ static firn_status interact(run *r, firn_error *error)
     if (r->chat.program == NULL)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "the checkpoint has no chat template, which -i needs; name one with --chat-template");
-    return tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled, error);
+    return tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled, &r->guidance, error);
 }
 
 /* Writes the record that is wanted, and compares with the one that was to be made again. */
@@ -463,6 +478,7 @@ static firn_status finish_record(const run *r, const char *path, firn_error *err
                         .prompt = {r->prompt.data, r->prompt.length},
                         .messages = s->replayed.messages,
                         .prompt_ids = {r->ids, r->n_ids},
+                        .negative_ids = r->negative_ids,
                         .constraint = {r->constraint.text.data, r->constraint.text.length},
                         .parameters = s->parameters,
                         .sequence = s->replayed.sequence};
@@ -527,6 +543,10 @@ static firn_status check_flags(const settings *s, firn_error *error)
     if (s->replay != NULL && (s->preset != NULL || tool_chat_asked(&s->chat) || given_prompts(s) > 0))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "--replay has the prompt and all parameters; it takes no prompt, conversation or --params");
+    if (s->guidance.weaker != NULL && (s->record != NULL || s->replay != NULL))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "a record holds no weaker model");
+    if (s->replay != NULL && (s->guidance.negative != NULL || s->guidance.negative_file != NULL))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--replay has the negative prompt");
     if (s->interactive && s->json)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i writes no JSON; /save in it does");
     return FIRN_OK;
@@ -580,6 +600,12 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"--regex", "REGEX", TOOL_TEXT, &s->constraint.regex, 0, "the whole text matches this regular expression"},
         {"--choices", "A,B,C", TOOL_TEXT, &s->constraint.choices, 0,
          "the text is one of these, with commas between or one a line"},
+        {"--negative-prompt,--cfg-negative-prompt", "TEXT", TOOL_TEXT, &s->guidance.negative, 0,
+         "what --guidance goes away from, in the prompt's place; without it: the prompt's last token"},
+        {"--negative-prompt-file,--cfg-negative-prompt-file", "FILE", TOOL_TEXT, &s->guidance.negative_file, 0,
+         "the same from a file"},
+        {"--weaker-model,--amateur-model", "FILE", TOOL_TEXT, &s->guidance.weaker, 0,
+         "checkpoint of the same vocabulary that --contrast goes away from"},
         {"--explain", "N", TOOL_COUNT, &s->n_explained, MOST_EXPLAINED,
          "for each token, tell on standard error what became of the N likeliest candidates"},
         {"--explain-json", "FILE", TOOL_TEXT, &s->explain_json, 0,
@@ -660,6 +686,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "generate: error: %s\n", error.message);
     tool_chat_close(&r.chat);
     tool_constraint_close(&r.constraint);
+    tool_guidance_close(&r.guidance);
     tool_record_free(&s.replayed);
     firn_generation_release(r.generation);
     firn_session_release(r.session);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A generation on a session is the loop that its header shows; what ends it is told; nothing depends on who runs it. */
+#include "engine/guidance.h"
 #include "tests/support/constraints.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 enum { PROMPT = 20, MOST = 200 };
@@ -298,4 +300,171 @@ Test(generation, a_constraint_that_allows_only_nothing_ends_at_once)
     cr_expect_eq(n, 0);
     firn_constraint_release(options.constraint);
     firn_generation_release(g);
+}
+
+/* ---- guidance and contrast ---- */
+
+enum { NEGATIVE = 7 };
+
+static firn_generation_options guided_options(firn_model *weaker)
+{
+    firn_generation_options options = firn_generation_options_default();
+    options.negative = all.prompt + 3;
+    options.n_negative = NEGATIVE;
+    options.weaker = weaker;
+    options.n_logprobs = 0;
+    return options;
+}
+
+/* log p of every token, in double precision. */
+static void log_softmax(const float *logits, double *out)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < all.n_vocab; i++)
+        sum += exp((double)logits[i]);
+    for (uint32_t i = 0; i < all.n_vocab; i++)
+        out[i] = (double)logits[i] - log(sum);
+}
+
+/* The rows' predictions joined as the papers say. */
+Test(generation, guidance_and_contrast_are_what_the_papers_say)
+{
+    firn_generation_parameters p = parameters_of(1);
+    p.guidance = 1.7;
+    p.contrast = 0.4;
+    p.contrast_alpha = 0.2;
+    float *const rows = malloc(4 * all.n_vocab * sizeof *rows), *const out = rows + 3 * all.n_vocab;
+    double *const logs = malloc(3 * all.n_vocab * sizeof *logs);
+    firn_session *const session = support_session(all.model, 0, 0);
+    for (size_t row = 0; row < 3; row++) {
+        support_append(session, all.prompt + row, 5);
+        memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
+        log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
+    }
+    const eng_predictions predictions = {rows, rows + all.n_vocab, rows + 2 * all.n_vocab, all.n_vocab};
+    eng_guide(&predictions, &p, out);
+    double highest = -INFINITY;
+    for (uint32_t i = 0; i < all.n_vocab; i++)
+        highest = logs[i] > highest ? logs[i] : highest;
+    size_t n_dropped = 0;
+    for (uint32_t i = 0; i < all.n_vocab; i++) {
+        const double model = logs[i], negative = logs[all.n_vocab + i], weaker = logs[2 * all.n_vocab + i];
+        const double guided = negative + 1.7 * (model - negative) + 0.4 * (model - weaker);
+        const double constant = (double)rows[0] - logs[0]; /* between logits and their log-softmax */
+        const bool dropped = model < highest + log(0.2);
+        n_dropped += dropped;
+        if (dropped)
+            cr_assert_eq(out[i], -INFINITY, "%u", i);
+        else
+            cr_assert_float_eq((double)out[i], guided + constant, 1e-4, "%u", i);
+    }
+    cr_expect(n_dropped > 0 && n_dropped < all.n_vocab);
+    free(rows);
+    free(logs);
+    firn_session_release(session);
+}
+
+/* Rows in a batch, with strings that take tokens back, and each row on a session of its own: the same text. */
+Test(generation, guided_rows_are_the_same_in_a_batch_and_alone)
+{
+    firn_model *const weaker = support_model(all.context, all.path);
+    firn_generation_options options = guided_options(weaker);
+    firn_generation_parameters p = parameters_of(40);
+    p.ignore_eos = true;
+    p.guidance = 2.5;
+    p.contrast = 0.3;
+    p.contrast_alpha = 0;
+    cr_assert_eq(firn_parameter_set_json(&p, "banned_strings", "[\"a\",\"e\"]", 9, NULL), FIRN_OK);
+    firn_generation *const batched = create(&p, &options), *const alone = create(&p, &options);
+    run(batched);
+    cr_assert_eq(firn_generation_rows(alone), 3);
+    firn_session *const sessions[3] = {support_session(all.model, 0, 0), support_session(all.model, 0, 0),
+                                       support_session(weaker, 0, 0)};
+    support_append(sessions[0], all.prompt, PROMPT);
+    for (size_t row = 1; row < 3; row++) {
+        size_t n;
+        const int32_t *const prompt = firn_generation_prompt_of(alone, row, &n);
+        cr_assert_eq(n, row == 1 ? NEGATIVE : PROMPT);
+        cr_assert_eq(firn_generation_model_of(alone, row), row == 1 ? all.model : weaker);
+        support_append(sessions[row], prompt, n);
+    }
+    for (bool begun = false; firn_generation_end(alone) == FIRN_END_NOT_YET; begun = true) {
+        const float *logits[3];
+        for (size_t row = 0; row < 3; row++) {
+            const firn_generation_step step = firn_generation_next_of(alone, row);
+            if (begun) {
+                firn_session_rewind(sessions[row], step.n_keep);
+                support_append(sessions[row], &step.id, 1);
+            }
+            logits[row] = firn_session_logits(sessions[row]);
+        }
+        cr_assert_eq(firn_generation_take_rows(alone, logits, NULL), FIRN_OK);
+    }
+    expect_same(batched, alone);
+    for (size_t row = 0; row < 3; row++)
+        firn_session_release(sessions[row]);
+    firn_generation_release(batched);
+    firn_generation_release(alone);
+    firn_model_release(weaker);
+}
+
+/* To go away from oneself leads nowhere. */
+Test(generation, guidance_away_from_the_same_changes_nothing)
+{
+    firn_generation_options options = guided_options(all.model);
+    firn_generation_parameters p = parameters_of(40);
+    firn_generation *const plain = create(&p, NULL);
+    p.guidance = 3;
+    p.contrast = 2;
+    p.contrast_alpha = 0;
+    options.negative = all.prompt;
+    options.n_negative = PROMPT;
+    firn_generation *const guided = create(&p, &options);
+    run(plain);
+    run(guided);
+    expect_same(plain, guided);
+    options.negative++;
+    options.n_negative--;
+    firn_generation *const other = create(&p, &options);
+    run(other);
+    size_t n;
+    const int32_t *const ids = firn_generation_ids(plain, &n), *const others = firn_generation_ids(other, &n);
+    cr_expect_neq(memcmp(ids, others, n * sizeof *ids), 0);
+    firn_generation_release(plain);
+    firn_generation_release(guided);
+    firn_generation_release(other);
+}
+
+static void expect_refused(const firn_generation_parameters *p, const firn_generation_options *options,
+                           const char *part)
+{
+    firn_error error = {0};
+    firn_generation *g;
+    cr_expect_eq(firn_generation_create(all.model, p, options, all.prompt, PROMPT, &g, &error), FIRN_ERROR_ARGUMENT);
+    cr_expect_null(g);
+    cr_expect_not_null(strstr(error.message, part), "%s", error.message);
+}
+
+Test(generation, rows_that_do_not_go_together_are_refused)
+{
+    tiny_options tiny = tiny_small("gemma3");
+    char *const path = tiny_write(&tiny);
+    firn_model *const other = support_model(all.context, path);
+    firn_generation_options options = guided_options(NULL);
+    firn_generation_parameters p = parameters_of(1);
+    expect_refused(&p, &options, "--guidance");
+    options.n_negative = 0;
+    p.contrast = 1;
+    expect_refused(&p, &options, "--weaker-model");
+    options.weaker = other;
+    expect_refused(&p, &options, "the same vocabulary");
+    p.contrast = 0;
+    expect_refused(&p, &options, "--contrast");
+    options.weaker = NULL;
+    p.guidance = 2;
+    firn_generation *const g = create(&p, &options);
+    cr_expect_eq(firn_generation_take(g, NULL, NULL), FIRN_ERROR_UNSUPPORTED);
+    firn_generation_release(g);
+    firn_model_release(other);
+    support_remove(path);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/guidance.h"
+
+#include "engine/logprobs.h"
+#include "kernels/math.h"
+
+/* The logarithm of the sum of exp(logit); *highest is the largest logit. */
+static float log_sum_exp(const float *logits, uint32_t n_vocab, float *highest)
+{
+    *highest = eng_highest_logit(logits, n_vocab);
+    return *highest >= -FLT_MAX ? (float)((double)*highest + kern_log_double(eng_sum_exp(logits, n_vocab, *highest)))
+                                : 0.0f;
+}
+
+/* Adds weight (log p - log p_other) to the logits. No fused operations, so that every compiler gives the same. */
+static void go_away(const float *logits, float log_sum, const float *other, uint32_t n_vocab, float weight, float *out)
+{
+    float highest;
+    const float other_log_sum = log_sum_exp(other, n_vocab, &highest);
+    for (uint32_t i = 0; i < n_vocab; i++) {
+        const float difference = (logits[i] - log_sum) - (other[i] - other_log_sum);
+        out[i] += weight * difference;
+    }
+}
+
+void eng_guide(const eng_predictions *predictions, const firn_generation_parameters *parameters, float *out)
+{
+    const eng_predictions *const p = predictions;
+    float highest;
+    const float log_sum = log_sum_exp(p->logits, p->n_vocab, &highest);
+    memcpy(out, p->logits, p->n_vocab * sizeof *out);
+    if (p->negative != NULL)
+        go_away(p->logits, log_sum, p->negative, p->n_vocab, (float)(parameters->guidance - 1), out);
+    if (p->weaker == NULL)
+        return;
+    go_away(p->logits, log_sum, p->weaker, p->n_vocab, (float)parameters->contrast, out);
+    const double alpha = parameters->contrast_alpha;
+    const double floor = alpha > 0 ? (double)highest + kern_log_double(alpha) : -INFINITY;
+    for (uint32_t i = 0; i < p->n_vocab; i++)
+        if ((double)p->logits[i] < floor)
+            out[i] = -INFINITY;
+}
