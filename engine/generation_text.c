@@ -60,7 +60,21 @@ static void take_back(eng_answer *answer, size_t token)
 {
     answer->n_tokens = token;
     answer->length = answer->starts[token];
-    answer->clean = answer->clean < answer->length ? answer->clean : answer->length;
+}
+
+/*
+ * Where the part ends that nothing can be taken back of. A banned string may begin at `from`; the tokens from there on
+ * may be taken back, and then what comes instead may make one of the bytes before them.
+ */
+static size_t end_of_clean(const eng_answer *answer, const firn_generation_parameters *parameters, size_t from)
+{
+    size_t end = answer->length;
+    bool found;
+    while (from < end) {
+        end = answer->starts[token_at(answer, from)];
+        from = firn_find_texts(&parameters->banned_strings, answer->text, end, answer->clean, &found);
+    }
+    return end;
 }
 
 /* Looks at what the newest bytes came to. */
@@ -75,8 +89,7 @@ static eng_answer_event look(eng_answer *answer, const firn_generation_parameter
         take_back(answer, token);
         return ENG_ANSWER_REWINDS;
     }
-    /* a token is taken back whole, so none is shown before all of it is clean */
-    answer->clean = from < answer->length ? answer->starts[token_at(answer, from)] : from;
+    answer->clean = end_of_clean(answer, parameters, from);
     size_t shown = firn_find_texts(&parameters->stop, answer->text, answer->length, answer->shown, &found);
     if (found) {
         answer->length = answer->shown = shown;

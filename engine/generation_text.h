@@ -16,7 +16,7 @@ typedef struct eng_answer {
     int32_t *ids;   /* [n_tokens] */
     size_t *starts; /* [n_tokens] where each token's bytes begin */
     size_t n_tokens, token_capacity;
-    size_t clean; /* bytes that hold no banned string, nor the beginning of one */
+    size_t clean; /* bytes that hold no banned string and that none can begin in: they stay */
     size_t shown; /* bytes that may be shown */
 } eng_answer;
 

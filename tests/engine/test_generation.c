@@ -63,8 +63,16 @@ static void run(firn_generation *g)
     size_t n;
     firn_session *const session = support_session(all.model, 0, 0);
     support_append(session, all.prompt, PROMPT);
-    while (firn_generation_end(g) == FIRN_END_NOT_YET)
+    size_t length, n_shown = 0;
+    char shown[4096];
+    while (firn_generation_end(g) == FIRN_END_NOT_YET) {
         cr_assert_eq(firn_generation_advance(g, session, &error), FIRN_OK, "%s", error.message);
+        const char *const text = firn_generation_text(g, &length, &n);
+        cr_assert(n >= n_shown && n <= length && n <= sizeof shown);
+        cr_assert_arr_eq(text, shown, n_shown, "what was shown has changed");
+        memcpy(shown, text, n);
+        n_shown = n;
+    }
     firn_generation_ids(g, &n);
     cr_expect_eq(firn_session_length(session), PROMPT + n - (n > 0));
     firn_session_release(session);
@@ -246,6 +254,10 @@ static void expect_constrained(firn_constraint_kind kind, const char *text, cons
     size_t length;
     const char *const generated = firn_generation_text(g, &length, NULL);
     const firn_end end = firn_generation_end(g);
+    firn_list_entry entry;
+    for (size_t i = 0; firn_list_at(&p.banned_strings, i, &entry); i++)
+        for (size_t at = 0; at + entry.length <= length; at++)
+            cr_expect_neq(memcmp(generated + at, entry.text, entry.length), 0, "%.*s", (int)length, generated);
     cr_expect(end == FIRN_END_TOKEN || end == FIRN_END_CONSTRAINT, "%s: %s", text, firn_end_name(end));
     firn_constraint *const again = support_compile(kind, text);
     cr_expect(support_satisfies(again, bytes, generated, length), "%s: %.*s", text, (int)length, generated);
@@ -256,9 +268,10 @@ static void expect_constrained(firn_constraint_kind kind, const char *text, cons
 
 Test(generation, constrained_texts_satisfy)
 {
-    for (uint64_t seed = 1; seed <= 8; seed++) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         expect_constrained(FIRN_CONSTRAINT_REGEX, "[a-z]{2,9}|[0-9]+[xyz]", "[]", seed);
         expect_constrained(FIRN_CONSTRAINT_REGEX, "(a|b|c){30}", "[\"ab\",\"cc\"]", seed);
+        expect_constrained(FIRN_CONSTRAINT_REGEX, "[a-d]{20}", "[\"a\",\"bc\",\"dbb\",\"cbdc\"]", seed);
         expect_constrained(FIRN_CONSTRAINT_CHOICES, "one\ntwo\nthree\n", "[\"tw\"]", seed);
         expect_constrained(FIRN_CONSTRAINT_GRAMMAR, "root ::= \"(\" root? \")\" | [a-c]", "[]", seed);
         expect_constrained(FIRN_CONSTRAINT_SCHEMA,
