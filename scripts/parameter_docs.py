@@ -54,6 +54,8 @@ DRAWN = {
     "logit_bias": (WINTER, OPEN, [("none", []), ("-l ' snow+3'", ["-l", " snow+3"]), ("-l ' snow-inf'", ["-l", " snow-inf"])]),
     "bans": (WINTER, [*OPEN, "--temp", "0.5"], [("none", []), ("--bad-words ' snow'", ["--bad-words", " snow"]),
                             ("--banned-string ' way'", ["--banned-string", " way"])]),
+    "guidance": (WINTER, [*OPEN, "--negative-prompt", WINTER.replace("winter", "summer")],
+                 [(f"--guidance {g}", ["--guidance", g]) for g in ("0.5", "1.5", "3")]),
     "min_tokens": (ENDING, OPEN, [("none", []), ("--min-tokens 5", ["--min-tokens", "5", "-n", "5"]), ("--ignore-eos", ["--ignore-eos"])]),
 }
 
