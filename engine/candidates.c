@@ -235,7 +235,7 @@ void eng_candidates_keep_best(eng_candidates *c, size_t k)
         eng_candidates_gather(c, floor);
     }
     k = k < c->count ? k : c->count;
-    if (dense && k > c->n_vocab / WORTH_NARROWING) {
+    if (dense && k > c->n_vocab / WORTH_NARROWING && k > WORTH_NARROWING * KERN_PIECE) {
         rank_all(c);
         set_list(c, c->first + c->count - k, k, true);
         return;
