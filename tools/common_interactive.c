@@ -196,8 +196,17 @@ static firn_status set_command(talk *t, const char *argument, firn_error *error)
     memcpy(name, argument, length);
     name[length] = '\0';
     const char *const value = argument + length + strspn(argument + length, " =");
-    const firn_status status = firn_parameter_set(&t->parameters, name, value, error);
-    return status == FIRN_OK ? draw_seed(t, error) : status;
+    const firn_generation_parameters before = t->parameters;
+    firn_sampler *sampler = NULL; /* made only to see whether one can be: ids may be outside the vocabulary */
+    firn_status status = firn_parameter_set(&t->parameters, name, value, error);
+    if (status == FIRN_OK)
+        status = draw_seed(t, error);
+    if (status == FIRN_OK)
+        status = firn_sampler_create_for(&t->parameters, t->chat->model, &sampler, error);
+    firn_sampler_release(sampler);
+    if (status != FIRN_OK)
+        t->parameters = before;
+    return status;
 }
 
 static firn_status params_command(talk *t, const char *argument, firn_error *error)
