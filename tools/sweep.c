@@ -11,6 +11,7 @@
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_system.h"
+#include "tools/sweep_mpi.h"
 #include "tools/sweep_plan.h"
 #include "tools/sweep_progress.h"
 #include "tools/sweep_report.h"
@@ -19,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { EXIT_INTERRUPTED = 130, DEFAULT_LENGTH = 128, DEFAULT_PARALLEL = 64, MOST_TEXTS = 1 << 24 };
 
@@ -47,6 +49,10 @@ typedef struct run {
     sweep_progress progress;
     sweep_judges *judges;
     firn_context *context;
+    sweep_ranks ranks;
+    size_t n_ranks_done;   /* other ranks that have made their part of the model's texts */
+    firn_status collected; /* of taking what they sent, */
+    firn_error collect_fault;
     size_t n_failed;     /* texts that can't be made */
     firn_error fault;    /* of the first */
     const char *limited; /* the limit that ended the run, or NULL */
@@ -80,26 +86,81 @@ static void handle_signals(void)
 static bool has(void *argument, size_t task, const char *key, firn_status *status, firn_error *error)
 {
     run *const r = argument;
+    if (r->ranks.rank != 0) /* the store is rank 0's, which shares what it has */
+        return false;
     const bool there = sweep_store_has(&r->store, task, key, status, error);
     r->progress.n_taken = r->store.n_taken;
     return there;
 }
 
-static void begin(void *argument, size_t n_texts)
+static firn_status share(void *argument, unsigned char *there, size_t count, firn_error *error)
 {
-    (void)argument;
-    (void)n_texts;
+    const run *const r = argument;
+    return sweep_ranks_share(&r->ranks, there, count, error);
 }
 
-static firn_status take(void *argument, size_t task, tool_text line, firn_error *error)
+static firn_status store(run *r, size_t task, tool_text line, firn_error *error)
 {
-    run *const r = argument;
     const firn_status status = sweep_store_add(&r->store, task, line, error);
     if (status != FIRN_OK)
         return status;
     r->progress.n_done++;
     r->progress.n_tokens_done += r->store.texts[task]->n_ids;
     return FIRN_OK;
+}
+
+static firn_status take(void *argument, size_t task, tool_text line, firn_error *error)
+{
+    run *const r = argument;
+    if (r->ranks.rank == 0)
+        return store(r, task, line, error);
+    const firn_status status = sweep_ranks_send(&r->ranks, task, (base_slice){line.data, line.length}, error);
+    free(line.data);
+    return status;
+}
+
+/* Takes all that has come from other ranks. */
+static firn_status collect(run *r, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    for (bool came = r->ranks.rank == 0; came && status == FIRN_OK;) {
+        size_t number;
+        tool_text line;
+        status = sweep_ranks_receive(&r->ranks, &came, &number, &line, error);
+        if (status != FIRN_OK || !came)
+            return status;
+        if (line.data == NULL) {
+            r->n_ranks_done++;
+            r->n_failed += number;
+        } else if (number >= r->tasks.count) {
+            free(line.data);
+            status =
+                base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET,
+                          "another rank sent text %zu of %zu: all have to be started alike", number, r->tasks.count);
+        } else {
+            status = store(r, number, line, error);
+            if (status == FIRN_OK)
+                r->progress.n_tokens += r->store.texts[number]->n_ids;
+        }
+    }
+    return status;
+}
+
+/* On rank 0, waits until every other rank has made its part; on those, says so. */
+static firn_status meet(run *r, firn_error *error)
+{
+    const struct timespec pause = {0, 2000000};
+    if (r->ranks.rank != 0)
+        return sweep_ranks_send(&r->ranks, r->n_failed, (base_slice){NULL, 0}, error);
+    firn_status status = collect(r, error);
+    while (status == FIRN_OK && r->n_ranks_done + 1 < r->ranks.n && !interrupted) {
+        nanosleep(&pause, NULL);
+        status = collect(r, error);
+        if (!r->settings->quiet)
+            sweep_progress_show(&r->progress);
+    }
+    r->n_ranks_done = 0;
+    return status;
 }
 
 /* One text that can't be, such as one whose constraint no token satisfies any more, doesn't end the others. */
@@ -117,13 +178,15 @@ static bool goes_on(void *argument, size_t n_tokens)
     run *const r = argument;
     const settings *const s = r->settings;
     r->progress.n_tokens += n_tokens;
-    if (!s->quiet)
+    if (!s->quiet && r->ranks.rank == 0)
         sweep_progress_show(&r->progress);
+    if (r->collected == FIRN_OK)
+        r->collected = collect(r, &r->collect_fault);
     if (s->limit_seconds > 0 && tool_seconds() - r->start >= (double)s->limit_seconds)
         r->limited = "--limit-time";
-    if (s->limit_tokens > 0 && r->progress.n_tokens >= s->limit_tokens)
+    if (s->limit_tokens > 0 && r->progress.n_tokens * (r->ranks.rank != 0 ? r->ranks.n : 1) >= s->limit_tokens)
         r->limited = "--limit-tokens";
-    return !interrupted && r->limited == NULL;
+    return !interrupted && r->limited == NULL && r->collected == FIRN_OK;
 }
 
 /* ---- running ---- */
@@ -139,20 +202,29 @@ static firn_status make_all(run *r, firn_error *error)
                              .judge_options = &s->judges,
                              .judges = r->judges,
                              .context = r->context,
-                             .rank = 0,
-                             .n_ranks = 1,
+                             .rank = r->ranks.rank,
+                             .n_ranks = r->ranks.n,
                              .check_parameters = s->check_parameters,
                              .argument = r,
                              .has = has,
-                             .begin = begin,
+                             .share = share,
                              .take = take,
                              .failed = failed,
                              .goes_on = goes_on};
     firn_status status = FIRN_OK;
     r->progress = sweep_progress_begin(r->tasks.count, r->plan.base.n_predict);
-    for (size_t m = 0; m < s->models.count && status == FIRN_OK && !interrupted && r->limited == NULL; m++)
-        status = sweep_work_on(&work, m, error);
-    sweep_progress_end(&r->progress);
+    for (size_t m = 0; m < s->models.count && status == FIRN_OK && !interrupted; m++) {
+        if (r->limited == NULL || r->ranks.started)
+            status = sweep_work_on(&work, m, error);
+        if (status == FIRN_OK && r->collected != FIRN_OK) {
+            *error = r->collect_fault;
+            status = r->collected;
+        }
+        if (status == FIRN_OK && !interrupted && r->ranks.n > 1)
+            status = meet(r, error);
+    }
+    if (r->ranks.rank == 0)
+        sweep_progress_end(&r->progress);
     return status;
 }
 
@@ -197,10 +269,14 @@ static firn_status run_all(run *r, firn_error *error)
     firn_status status = firn_context_create(&options, &r->context, error);
     if (status == FIRN_OK)
         status = sweep_judges_open(&r->settings->judges, r->context, &r->judges, error);
-    if (status == FIRN_OK)
+    if (status == FIRN_OK) /* a seed that was drawn */
+        status = sweep_ranks_share(&r->ranks, &r->plan.base.seed, sizeof r->plan.base.seed, error);
+    if (status == FIRN_OK && r->ranks.rank == 0)
         status = sweep_store_open(&r->store, &r->settings->store, &r->tasks, error);
     if (status == FIRN_OK)
         status = make_all(r, error);
+    if (r->ranks.rank != 0)
+        return status;
     if (status == FIRN_OK)
         status = tell(r, error);
     if (status == FIRN_OK)
@@ -384,6 +460,8 @@ int main(int argc, char **argv)
     const bool runs = status == FIRN_OK && !s.help && !s.version;
     if (runs)
         status = prepare(&r, &error);
+    if (runs && status == FIRN_OK)
+        status = sweep_ranks_join(&r.ranks, &error);
     if (runs && status == FIRN_OK) {
         handle_signals();
         status = run_all(&r, &error);
@@ -398,5 +476,6 @@ int main(int argc, char **argv)
     sweep_plan_free(&r.plan);
     tool_constraint_close(&r.constraint);
     free(r.system.data);
+    sweep_ranks_leave(&r.ranks, status == FIRN_OK && !interrupted);
     return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
 }

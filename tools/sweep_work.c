@@ -195,20 +195,27 @@ static firn_status find_missing(station *s, size_t model, firn_error *error)
     const size_t n = w->tasks->prompts->count * w->tasks->plan->n_settings;
     size_t n_missing = 0; /* of all processes */
     firn_status status = FIRN_OK;
+    unsigned char *const there = malloc(n + 1);
     s->missing = malloc((n + 1) * sizeof *s->missing);
-    if (s->missing == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu texts", n);
-    for (size_t task = model * n; task < (model + 1) * n && status == FIRN_OK; task++) {
-        const sweep_task at = sweep_task_at(w->tasks, task);
+    if (there == NULL || s->missing == NULL) {
+        status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu texts", n);
+        goto done;
+    }
+    for (size_t i = 0; i < n && status == FIRN_OK; i++) {
+        const sweep_task at = sweep_task_at(w->tasks, model * n + i);
         firn_generation_parameters parameters;
         char key[SWEEP_KEY];
         sweep_plan_parameters(w->tasks->plan, at.setting, &parameters);
         make_key(s, &at, &parameters, key);
-        if (w->has(w->argument, task, key, &status, error))
-            continue;
-        if (n_missing++ % w->n_ranks == w->rank)
-            s->missing[s->n_missing++] = task;
+        there[i] = w->has(w->argument, model * n + i, key, &status, error);
     }
+    if (status == FIRN_OK)
+        status = w->share(w->argument, there, n, error);
+    for (size_t i = 0; i < n && status == FIRN_OK; i++)
+        if (!there[i] && n_missing++ % w->n_ranks == w->rank)
+            s->missing[s->n_missing++] = model * n + i;
+done:
+    free(there);
     return status;
 }
 
@@ -217,7 +224,6 @@ static firn_status run(station *s, firn_error *error)
     const sweep_work *const w = s->work;
     const sweep_feed feed = {s, next, finished, failed, goes_on};
     const uint64_t before = w->check_parameters ? firn_model_hash(s->model) : 0;
-    w->begin(w->argument, s->n_missing);
     const firn_status status = s->n_missing > 0 ? sweep_run(s->model, &w->run, &feed, error) : FIRN_OK;
     if (status == FIRN_OK && w->check_parameters && firn_model_hash(s->model) != before)
         return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,

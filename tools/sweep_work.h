@@ -23,8 +23,8 @@ typedef struct sweep_work {
     void *argument; /* of the functions */
     /* Whether the text is there already; `key` tells which it is. */
     bool (*has)(void *argument, size_t task, const char *key, firn_status *status, firn_error *error);
-    /* Told once it is known how many texts this process has to make. */
-    void (*begin)(void *argument, size_t n_texts);
+    /* Told which texts are there, a byte for each of the model's; on other ranks than 0, it has to say so. */
+    firn_status (*share)(void *argument, unsigned char *there, size_t count, firn_error *error);
     /* Takes a record (free(line.data)). */
     firn_status (*take)(void *argument, size_t task, tool_text line, firn_error *error);
     /* As in sweep_feed; `fault` says which text it is. */
