@@ -316,6 +316,7 @@ firn_status firn_model_vocabulary(firn_model *model, firn_vocabulary **out, firn
 /* ---- many requests ---- */
 
 #include "engine/scheduler.h" /* firn_scheduler: answers them together */
+#include "engine/drafter.h"   /* firn_drafter: several tokens in one step, for one of them */
 
 #ifdef __cplusplus
 }

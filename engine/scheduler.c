@@ -18,7 +18,7 @@ static double seconds(void)
 
 firn_scheduler_options firn_scheduler_options_default(void)
 {
-    return (firn_scheduler_options){.size = sizeof(firn_scheduler_options)};
+    return (firn_scheduler_options){.size = sizeof(firn_scheduler_options), .n_draft = ENG_MOST_DRAFTS};
 }
 
 static firn_scheduler_options complete_options(const firn_model *model, const firn_scheduler_options *options)
@@ -26,6 +26,7 @@ static firn_scheduler_options complete_options(const firn_model *model, const fi
     firn_scheduler_options chosen = options != NULL ? *options : firn_scheduler_options_default();
     chosen.n_ctx = chosen.n_ctx != 0 ? chosen.n_ctx : model->hyperparameters->n_ctx_train;
     chosen.n_batch = chosen.n_batch != 0 ? chosen.n_batch : ENG_DEFAULT_BATCH;
+    chosen.n_draft = chosen.n_draft < ENG_MOST_DRAFTS ? chosen.n_draft : ENG_MOST_DRAFTS;
     if (chosen.memory == 0) {
         const uint64_t one = firn_model_session_bytes(model, chosen.n_ctx);
         chosen.memory = one > DEFAULT_MEMORY ? one : DEFAULT_MEMORY;
@@ -139,8 +140,8 @@ static uint32_t plan_decoding(firn_scheduler *s, uint32_t room)
     return room;
 }
 
-/* Gives rows to prompts: each an equal share first, and what is left in order. */
-static void plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompts)
+/* Gives rows to prompts: each an equal share first, and what is left in order. Returns how many are left. */
+static uint32_t plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompts)
 {
     const uint32_t share = room / n_prompts > 0 ? room / n_prompts : 1;
     for (int round = 0; round < 2; round++)
@@ -154,6 +155,29 @@ static void plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompts)
             request->n_rows += n;
             room -= n;
         }
+    return room;
+}
+
+/* Gives rows that are left to drafts for those who decode. */
+static void plan_drafts(firn_scheduler *s, uint32_t room)
+{
+    for (size_t i = 0; i < s->n_running && room > 0; i++) {
+        eng_request *const request = s->running[i];
+        if (request->n_rows != 1 || eng_request_lacks(request) != 1)
+            continue;
+        const size_t left = s->options.n_ctx - request->n_ids;
+        const uint32_t at_hand = room < s->options.n_draft ? room : s->options.n_draft;
+        request->n_drafts = eng_draft_guess(&request->draft, request->ids, request->n_ids,
+                                            left < at_hand ? (uint32_t)left : at_hand, request->ids + request->n_ids);
+        request->n_rows += request->n_drafts;
+        room -= request->n_drafts;
+    }
+}
+
+static void clear_plan(eng_request *request)
+{
+    request->n_rows = request->n_drafts = request->n_accepted = request->n_taken = 0;
+    request->settled = false;
 }
 
 static void plan_rows(firn_scheduler *s)
@@ -161,14 +185,14 @@ static void plan_rows(firn_scheduler *s)
     const uint32_t n_batch = s->options.n_batch;
     uint32_t n_prompts = 0;
     for (size_t i = 0; i < s->n_running; i++) {
-        s->running[i]->n_rows = 0;
-        s->running[i]->took = false;
+        clear_plan(s->running[i]);
         n_prompts += eng_request_lacks(s->running[i]) > 1;
     }
     const uint32_t for_prompts = n_prompts == 0 ? 0 : n_batch > 4 ? n_batch / 4 : 1; /* at least */
     const uint32_t left = plan_decoding(s, n_batch - for_prompts);
-    if (n_prompts > 0)
-        plan_prompts(s, left + for_prompts, n_prompts);
+    const uint32_t unused = n_prompts > 0 ? plan_prompts(s, left + for_prompts, n_prompts) : left;
+    if (s->options.n_draft > 0)
+        plan_drafts(s, unused);
 }
 
 /* Makes sure that a request's rows have pages, if need be at the cost of those whose turn comes last. */
@@ -176,6 +200,8 @@ static void find_pages(firn_scheduler *s, eng_request *request)
 {
     while (request->n_rows > 0 && !eng_session_extend(request->session, request->n_rows)) {
         eng_session_cut(request->session, request->session->cached);
+        request->n_rows -= request->n_drafts;
+        request->n_drafts = 0;
         if (eng_prefix_evict(s->tree)) {
             s->figures.n_evicted++;
             continue;
@@ -216,44 +242,68 @@ static void make_entries(firn_scheduler *s)
         if (request->n_rows == 0)
             continue;
         firn_session *const session = request->session;
-        const bool whole = request->n_rows == eng_request_lacks(request);
+        const bool whole = request->n_rows >= eng_request_lacks(request);
         s->of_entry[s->n_entries] = request;
         s->entries[s->n_entries++] = (firn_batch_entry){session, request->ids + session->cached, request->n_rows,
-                                                        whole ? FIRN_LOGITS_LAST : FIRN_LOGITS_NONE};
+                                                        request->n_drafts > 0 ? FIRN_LOGITS_ALL
+                                                        : whole               ? FIRN_LOGITS_LAST
+                                                                              : FIRN_LOGITS_NONE};
         s->figures.n_tokens += request->n_rows;
+        s->figures.n_drafted += request->n_drafts;
     }
 }
 
 /* ---- picking tokens ---- */
 
+/* Rows of logits, from firsts[i] on those of one request. */
 typedef struct picking {
     firn_scheduler *scheduler;
     const eng_row *rows;
-    uint32_t n_rows;
+    uint32_t n_firsts;
+    uint32_t firsts[ENG_HEAD_COLUMNS + 1];
 } picking;
+
+/* Takes the logits after one more token. Those after a drafted token count if it is the one that was picked. */
+static void take_row(eng_request *request, const float *logits)
+{
+    request->status = firn_generation_take(request->generation, logits, &request->error);
+    const uint32_t i = request->n_taken++;
+    request->settled = true;
+    if (request->status != FIRN_OK || i == request->n_drafts ||
+        firn_generation_end(request->generation) != FIRN_END_NOT_YET)
+        return;
+    const firn_generation_step step = firn_generation_next(request->generation);
+    if (step.n_keep == request->n_ids + i && step.id == request->ids[step.n_keep]) {
+        request->n_accepted++;
+        request->settled = false;
+    }
+}
 
 static void take_rows(void *argument, uint32_t thread)
 {
     const picking *const p = argument;
     base_range range;
     (void)thread;
-    while (base_pool_claim(p->scheduler->model->context->pool, p->n_rows, &range))
+    while (base_pool_claim(p->scheduler->model->context->pool, p->n_firsts, &range))
         for (uint32_t i = range.begin; i < range.end; i++) {
-            eng_request *const request = p->scheduler->of_entry[p->rows[i].entry];
-            request->status = firn_generation_take(request->generation, p->rows[i].logits, &request->error);
-            request->took = true;
+            eng_request *const request = p->scheduler->of_entry[p->rows[p->firsts[i]].entry];
+            for (uint32_t row = p->firsts[i]; row < p->firsts[i + 1] && !request->settled; row++)
+                take_row(request, p->rows[row].logits);
         }
 }
 
-/* Picks a token for each row, on all threads. */
+/* Picks the tokens that follow, on all threads. */
 static bool take_logits(void *argument, const eng_row *rows, uint32_t n_rows)
 {
     firn_scheduler *const s = argument;
     const double start = seconds();
-    picking p = {s, rows, n_rows};
+    picking p = {.scheduler = s, .rows = rows};
+    for (uint32_t i = 0; i < n_rows; i++)
+        if (i == 0 || rows[i].entry != rows[i - 1].entry)
+            p.firsts[p.n_firsts++] = i;
+    p.firsts[p.n_firsts] = n_rows;
     base_pool_run(s->model->context->pool, take_rows, &p);
     s->figures.sampling_seconds += seconds() - start;
-    s->figures.n_generated += n_rows;
     return true;
 }
 
@@ -276,8 +326,12 @@ static void conclude(firn_scheduler *s, eng_request *request)
         request->prompt_kept = request->session->cached >= request->n_prompt;
         eng_prefix_keep(s->tree, request->session, request->prompt_kept, &request->place);
     }
-    if (!request->took)
+    if (request->n_taken == 0)
         return;
+    s->figures.n_generated += request->n_taken;
+    s->figures.n_accepted += request->n_accepted;
+    if (request->n_drafts > 0)
+        eng_draft_learn(&request->draft, request->n_drafts, request->n_accepted);
     const bool ended = request->status != FIRN_OK || firn_generation_end(request->generation) != FIRN_END_NOT_YET;
     if (!ended)
         move_on(request);

@@ -29,6 +29,7 @@ typedef struct firn_scheduler_options {
     uint64_t memory;  /* bytes of keys and values, kept beginnings included; 0: 1 GiB, or one full context if more */
     uint32_t n_batch; /* tokens of one step; 0: 512. Never changes a text */
     uint32_t n_ctx;   /* positions of each request's timeline; 0: what the model was trained for */
+    uint32_t n_draft; /* tokens drafted for a text in one step, at most (15); 0: none. Never changes a text */
 } firn_scheduler_options;
 
 firn_scheduler_options firn_scheduler_options_default(void);
@@ -46,7 +47,8 @@ typedef struct firn_request {
     const struct firn_generation_options *generation;
     int32_t priority; /* higher ones first */
 
-    /* After each token, and when a banned string takes some back. False cancels. NULL: not told. */
+    /* After each step that brought tokens, or in which a banned string took some back. False cancels. NULL: not told.
+     */
     bool (*progress)(void *argument, const firn_generation *generation);
     /*
      * Once for each request, as the last that is heard of it: FIRN_OK (firn_generation_end says why it ended),
@@ -75,11 +77,12 @@ firn_status firn_scheduler_run(firn_scheduler *scheduler, firn_error *error); /*
 
 typedef struct firn_scheduler_figures {
     uint64_t n_steps;
-    uint64_t n_tokens;    /* that went through the model */
-    uint64_t n_reused;    /* that didn't have to: a kept beginning had them */
-    uint64_t n_generated; /* tokens picked */
-    uint64_t n_preempted; /* times that a request was put off */
-    uint64_t n_evicted;   /* pages of kept beginnings that were let go */
+    uint64_t n_tokens;              /* that went through the model */
+    uint64_t n_reused;              /* that didn't have to: a kept beginning had them */
+    uint64_t n_generated;           /* tokens picked */
+    uint64_t n_drafted, n_accepted; /* tokens drafted, and of them those that came true */
+    uint64_t n_preempted;           /* times that a request was put off */
+    uint64_t n_evicted;             /* pages of kept beginnings that were let go */
     uint32_t n_running, n_waiting;
     uint64_t bytes_in_use;                               /* of keys and values */
     double model_seconds, sampling_seconds, all_seconds; /* of steps: in the model, picking tokens, altogether */

@@ -4,6 +4,7 @@
 #define FIRN_ENGINE_SCHEDULER_P_H
 
 #include "engine/batch.h"
+#include "engine/draft.h"
 #include "engine/prefix_tree.h"
 
 /*
@@ -16,7 +17,7 @@ typedef struct eng_request {
     firn_request given; /* what it points to is copied: to ids, and here */
     firn_generation_parameters parameters;
     firn_generation_options options;
-    int32_t *ids; /* room for the longest timeline it can have */
+    int32_t *ids; /* room for the longest timeline it can have, and drafts */
     size_t n_ids, n_prompt;
     bool cancelled;
 
@@ -25,14 +26,18 @@ typedef struct eng_request {
     firn_session *session; /* NULL: waiting */
     eng_prefix_place place;
     bool prompt_kept; /* as a beginning for others */
+    eng_draft draft;
 
     /* what it waits for: another request, until that has computed so many tokens that both begin with */
     uint64_t leader;
     size_t leader_tokens;
 
     /* of the current step */
-    uint32_t n_rows; /* tokens that it appends */
-    bool took;       /* logits */
+    uint32_t n_rows;     /* tokens that it appends, */
+    uint32_t n_drafts;   /* the last of which are drafted: ids from n_ids on */
+    uint32_t n_accepted; /* of these */
+    uint32_t n_taken;    /* logits that it took */
+    bool settled;        /* takes no more */
     firn_status status;
     firn_error error;
 } eng_request;

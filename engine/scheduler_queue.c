@@ -65,7 +65,7 @@ static eng_request *make_request(const firn_scheduler *s, const firn_request *gi
     if (n_predict >= 0 && given->n_prompt + (size_t)n_predict < room)
         room = given->n_prompt + (size_t)n_predict;
     eng_request *const request = calloc(1, sizeof *request);
-    int32_t *const ids = malloc(room * sizeof *ids);
+    int32_t *const ids = malloc((room + ENG_MOST_DRAFTS) * sizeof *ids);
     if (request == NULL || ids == NULL) {
         free(request);
         free(ids);
