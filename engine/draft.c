@@ -8,7 +8,8 @@ enum {
     LEAST_MATCH = 3,   /* tokens that must have come before in the same order, */
     ENOUGH_MATCH = 12, /* and so many that no better place is looked for */
     FIRST_LENGTH = 3,  /* with the token that is due, a whole activation panel */
-    MOST_PENALTY = 64,
+    FIRST_PENALTY = 16,
+    MOST_PENALTY = 128,
 };
 
 /* How many tokens before `end` are those at the end of ids[0, n_ids). */
@@ -45,8 +46,9 @@ uint32_t eng_draft_guess(eng_draft *draft, const int32_t *ids, size_t n_ids, uin
 void eng_draft_learn(eng_draft *draft, uint32_t n_drafted, uint32_t n_true)
 {
     const uint32_t length = draft->length != 0 ? draft->length : FIRST_LENGTH;
-    if (n_true == 0) {
-        draft->penalty = 2 * draft->penalty + 4 < MOST_PENALTY ? 2 * draft->penalty + 4 : MOST_PENALTY;
+    if (2 * n_true < n_drafted) {
+        const uint32_t longer = 2 * draft->penalty + FIRST_PENALTY;
+        draft->penalty = longer < MOST_PENALTY ? longer : MOST_PENALTY;
         draft->pause = draft->penalty;
         draft->length = FIRST_LENGTH;
         return;
@@ -54,6 +56,4 @@ void eng_draft_learn(eng_draft *draft, uint32_t n_drafted, uint32_t n_true)
     draft->penalty = 0;
     if (n_true == n_drafted)
         draft->length = 2 * length + 1 < ENG_MOST_DRAFTS ? 2 * length + 1 : ENG_MOST_DRAFTS;
-    else if (n_true < length / 2)
-        draft->length = FIRST_LENGTH;
 }

@@ -16,7 +16,7 @@ enum { ENG_MOST_DRAFTS = 15 };
 typedef struct eng_draft {
     uint32_t length;  /* tokens to draft next; 0: not tried yet */
     uint32_t pause;   /* tokens to come before the next draft, */
-    uint32_t penalty; /* which grows with each draft of which nothing came true */
+    uint32_t penalty; /* which grows with each draft of which little came true */
 } eng_draft;
 
 /* Drafts up to `most` tokens that may follow ids[0, n_ids), one of which was just picked. Returns how many. */

@@ -50,8 +50,7 @@ firn_status firn_drafter_advance(firn_drafter *drafter, firn_generation *generat
     const uint32_t n_drafts = eng_draft_guess(&draft, session->ids, next.n_keep + 1, most, ids + 1);
     if (n_drafts > 0) {
         drafted_step step = {generation, ids, next.n_keep, n_drafts, 0, false, FIRN_OK, error};
-        const firn_status status =
-            firn_session_append(session, ids, 1 + n_drafts, FIRN_LOGITS_ALL, take, &step, error);
+        const firn_status status = firn_session_append(session, ids, 1 + n_drafts, FIRN_LOGITS_ALL, take, &step, error);
         if (status != FIRN_OK || step.status != FIRN_OK)
             return status != FIRN_OK ? status : step.status;
         eng_draft_learn(&draft, n_drafts, step.n_true);
