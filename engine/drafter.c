@@ -39,7 +39,8 @@ firn_status firn_drafter_advance(firn_drafter *drafter, firn_generation *generat
     size_t n_generated;
     firn_generation_ids(generation, &n_generated);
     const firn_generation_step next = firn_generation_next(generation);
-    if (n_generated == 0 || next.n_keep >= session->n_ctx || firn_generation_end(generation) != FIRN_END_NOT_YET)
+    if (n_generated == 0 || firn_generation_rows(generation) > 1 || next.n_keep >= session->n_ctx ||
+        firn_generation_end(generation) != FIRN_END_NOT_YET)
         return firn_generation_advance(generation, session, error);
     firn_session_rewind(session, next.n_keep);
     const size_t left = session->n_ctx - next.n_keep - 1;

@@ -18,7 +18,7 @@ typedef struct firn_drafter {
     uint64_t n_drafted, n_accepted; /* tokens drafted, and of them those that came true */
 } firn_drafter;
 
-/* As firn_generation_advance, by one token or more. */
+/* As firn_generation_advance, by one token or more. One at a time where there is guidance or contrast. */
 firn_status firn_drafter_advance(firn_drafter *drafter, firn_generation *generation, firn_session *session,
                                  firn_error *error);
 

@@ -55,6 +55,9 @@ static firn_status check(const firn_scheduler *s, const firn_request *request, f
         if (request->prompt[i] < 0 || (uint32_t)request->prompt[i] >= n_vocab)
             return base_fail(error, FIRN_ERROR_ARGUMENT, i, "token %zu has id %d: the vocabulary ends at %u", i,
                              request->prompt[i], n_vocab - 1);
+    if (request->parameters->guidance != 1 || request->parameters->contrast > 0)
+        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+                         "guidance and contrast need several timelines, which a scheduler doesn't run yet");
     return firn_generation_parameters_check(request->parameters, error);
 }
 

@@ -33,13 +33,14 @@ enum {
     NO_LOGPROBS = UINT32_MAX >> 1, /* the flag was not given */
     MOST_LOGPROBS = 1000,
     MOST_EXPLAINED = 50,
+    MOST_DRAFTS = 15,
     EXPLAINED = 10, /* candidates, where a file is wanted and no number given */
     SLICE = 512,    /* prompt tokens between two looks at interruption and progress */
 };
 
 typedef struct settings {
     const char *model, *positional, *prompt, *file, *ids, *cpu_level;
-    uint32_t n_threads, n_ctx, n_batch, n_logprobs;
+    uint32_t n_threads, n_ctx, n_batch, n_logprobs, n_draft;
     const char *preset; /* file of generation parameters */
     bool print_params;
     const char *record, *replay; /* files of records: to write, to make again */
@@ -61,6 +62,7 @@ typedef struct run {
     firn_model *model;
     firn_session *session;
     firn_generation *generation;
+    firn_drafter drafter;
     tool_explanations explanations; /* for files */
     uint32_t n_vocab, n_ctx;
     bool logprobs;
@@ -440,10 +442,11 @@ static firn_status process_prompt(run *r, firn_error *error)
 static firn_status generate(run *r, firn_error *error)
 {
     firn_status status = FIRN_OK;
+    r->drafter.most = r->settings->n_draft;
     while (status == FIRN_OK && firn_generation_end(r->generation) == FIRN_END_NOT_YET && !interrupted &&
            !r->output_gone) {
         const bool first = n_generated(r) == 0;
-        status = firn_generation_advance(r->generation, r->session, error);
+        status = firn_drafter_advance(&r->drafter, r->generation, r->session, error);
         if (status == FIRN_OK)
             status = show_text(r, false, error);
         r->end = tool_seconds();
@@ -555,6 +558,7 @@ static firn_status check_flags(const settings *s, firn_error *error)
 static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
 {
     const settings initial = {.n_logprobs = NO_LOGPROBS,
+                              .n_draft = MOST_DRAFTS,
                               .display_prompt = true,
                               .escapes = true,
                               .parameters = firn_generation_parameters_default()};
@@ -569,6 +573,8 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"-t,--threads", "N", TOOL_COUNT, &s->n_threads, 1024, "threads; 0: as many as this process may use"},
         {"-c,--ctx-size", "N", TOOL_COUNT, &s->n_ctx, INT32_MAX,
          "tokens of context; 0: what the model was trained for"},
+        {"--spec-draft-n-max", "N", TOOL_COUNT, &s->n_draft, MOST_DRAFTS,
+         "most tokens that are drafted in one step where a text repeats itself; changes no result; 0: none (15)"},
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20,
          "prompt tokens in one step; changes no result; 0: 512"},
         {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0,

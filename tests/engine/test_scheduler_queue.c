@@ -263,6 +263,9 @@ Test(scheduler_queue, refuses_what_could_never_run)
     f.ids[3] = good;
     f.parameters.temperature = -1;
     cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);
+    f.parameters.temperature = 1;
+    f.parameters.guidance = 1.5;
+    cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_UNSUPPORTED);
     run(&f);
     cr_expect_eq(h.n_ended, 0u);
     tear_down(&f);
