@@ -107,6 +107,15 @@ static void collect_queries(const eng_attention *a, const tile *t, eng_scratch *
                (size_t)group * d * sizeof(float));
 }
 
+/* The keys that are probably read after those of a chunk: the next head's, then the next chunk's. Or NULL. */
+static const uint16_t *next_keys(const eng_attention *a, const tile *t, size_t chunk)
+{
+    const eng_column *const column = wanted(a, t->begin);
+    if (t->kv_head + 1 < shape(a)->n_kv_heads)
+        return head_of_page(a, column->session, chunk, t->kv_head + 1);
+    return (chunk + 1) * KERN_CHUNK <= column->position ? head_of_page(a, column->session, chunk + 1, 0) : NULL;
+}
+
 /*
  * Computes chunk `chunk` for the rows of the tile that see any of it: rows [*row_begin, *row_end). Their results go to
  * maximum, sum and out, which start with row *row_begin.
@@ -135,7 +144,9 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
     *row_end = *row_begin + n_rows;
     if (n_rows == 0)
         return;
-    const uint16_t *const keys = head_of_page(a, wanted(a, t->begin)->session, chunk, t->kv_head);
+    const firn_session *const session = wanted(a, t->begin)->session;
+    const uint16_t *const keys = head_of_page(a, session, chunk, t->kv_head);
+    const uint16_t *const next = next_keys(a, t, chunk);
     kernels(a)->attention_chunk(&(kern_attention){
         .queries = scratch->queries + (size_t)*row_begin * d,
         .query_stride = d,
@@ -143,6 +154,7 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
         .head_dim = d,
         .keys = keys,
         .values = keys + (size_t)KERN_CHUNK * d,
+        .next = next != NULL ? (const char *)next - (const char *)keys : 0,
         .begins = begins,
         .ends = ends,
         .maximum = maximum,
@@ -237,16 +249,17 @@ static void attend_shared(const eng_attention *a, uint32_t thread, base_range ch
     const mod_hyperparameters *const hp = shape(a);
     base_pool *const pool = a->batch->model->context->pool;
     eng_scratch *const scratch = &a->batch->scratch[thread];
-    const uint32_t n_chunks = chunks.end - chunks.begin, of_column = hp->n_kv_heads * n_chunks;
+    const uint32_t of_column = hp->n_kv_heads * (chunks.end - chunks.begin);
     base_range range;
     while (base_pool_claim(pool, a->wanted->n_columns * of_column, &range)) {
         for (uint32_t item = range.begin; item < range.end; item++) {
             const uint32_t i = item / of_column;
-            const size_t chunk = chunks.begin + item % n_chunks;
+            /* heads of one chunk lie next to each other */
+            const size_t chunk = chunks.begin + item % of_column / hp->n_kv_heads;
             size_t first, last;
             visible(a, i, &first, &last);
             if (chunk >= first / KERN_CHUNK && chunk <= last / KERN_CHUNK)
-                attend_partial(a, i, item % of_column / n_chunks, chunk, scratch);
+                attend_partial(a, i, item % hp->n_kv_heads, chunk, scratch);
         }
     }
     base_pool_barrier(pool, thread);

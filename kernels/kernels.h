@@ -75,6 +75,7 @@ typedef struct kern_attention {
     uint32_t head_dim;            /* a multiple of 16 */
     const uint16_t *keys;         /* F16 [KERN_CHUNK / 16][head_dim][16]: transposed in blocks of 16 positions */
     const uint16_t *values;       /* F16 [KERN_CHUNK][head_dim] */
+    ptrdiff_t next;               /* bytes from these to the keys and values that come next, to be fetched; 0: none */
     const uint8_t *begins, *ends; /* [n_rows]: the positions of the chunk that a row sees, begin < end */
     float *maximum;               /* [n_rows] out: the largest score */
     float *sum;                   /* [n_rows] out: of exp(score - maximum) */

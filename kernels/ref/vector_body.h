@@ -238,8 +238,10 @@ static void store_value(const float *value, uint32_t head_dim, uint16_t *out)
 /* ---- attention ---- */
 
 /* A cache vector: as stored, or widened before because many rows read it. */
-ALWAYS_INLINE lanes load_cache(const void *cache, size_t index, bool wide)
+ALWAYS_INLINE lanes load_cache(const kern_attention *a, const void *cache, size_t index, bool wide)
 {
+    if (!wide && index % 32 == 0) /* decode: a chunk is little work, and the next lies elsewhere */
+        __builtin_prefetch((const char *)((const uint16_t *)cache + index) + a->next);
     return wide ? lanes_load((const float *)cache + index) : lanes_load_half((const uint16_t *)cache + index);
 }
 
@@ -258,7 +260,7 @@ ALWAYS_INLINE void score_rows(const kern_attention *a, const void *keys, bool wi
     for (uint32_t d = 0; d < a->head_dim; d++) {
         lanes key[LANES_WIDE];
         for (uint32_t b = 0; b < blocks; b++)
-            key[b] = load_cache(keys, ((size_t)(block + b) * a->head_dim + d) * KERN_LANES, wide);
+            key[b] = load_cache(a, keys, ((size_t)(block + b) * a->head_dim + d) * KERN_LANES, wide);
         for (uint32_t r = 0; r < rows; r++) {
             const lanes q = lanes_splat(query[r * a->query_stride + d]);
             for (uint32_t b = 0; b < blocks; b++)
@@ -282,7 +284,7 @@ ALWAYS_INLINE void add_values(const kern_attention *a, const void *values, bool 
     for (uint32_t p = begin; p < end; p++) {
         lanes value[LANES_WIDE];
         for (uint32_t b = 0; b < blocks; b++)
-            value[b] = load_cache(values, (size_t)p * a->head_dim + element + b * KERN_LANES, wide);
+            value[b] = load_cache(a, values, (size_t)p * a->head_dim + element + b * KERN_LANES, wide);
         for (uint32_t r = 0; r < rows; r++) {
             const lanes w = lanes_splat(weights[(size_t)(row + r) * KERN_CHUNK + p]);
             for (uint32_t b = 0; b < blocks; b++)
