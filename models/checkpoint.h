@@ -155,8 +155,8 @@ firn_status mod_checkpoint_open(const char *path, const mod_open_options *option
 
 /*
  * As above for a GGUF file that need only hold a vocabulary: no hyperparameters, no tensors are asked for. Or for a
- * folder as Hugging Face has them: tokenizer.json, and beside it tokenizer_config.json, special_tokens_map.json and
- * chat_template.jinja where they are there.
+ * folder as Hugging Face has them: tokenizer.json or tokenizer.model, and beside it tokenizer_config.json,
+ * special_tokens_map.json and chat_template.jinja where they are there.
  */
 firn_status mod_checkpoint_open_vocabulary(const char *path, mod_checkpoint **out, firn_error *error);
 void mod_checkpoint_close(mod_checkpoint *checkpoint); /* NULL is allowed */

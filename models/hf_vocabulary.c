@@ -576,15 +576,17 @@ static firn_status read_settings(const hf_file *f, const char *folder)
     mod_vocabulary *const out = f->out;
     firn_status status = FIRN_OK;
     for (int i = 0; status == FIRN_OK && i < 2; i++) {
-        base_slice text, bos = {0}, eos = {0}, pad = {0}, unknown = {0}, chat = {0};
-        const member members[] = {{"bos_token", &bos},
-                                  {"eos_token", &eos},
-                                  {"pad_token", &pad},
-                                  {"unk_token", &unknown},
+        base_slice text, bos = {0}, eos = {0}, pad = {0}, unknown = {0}, chat = {0}, add_bos = {0}, add_eos = {0};
+        const member members[] = {{"bos_token", &bos},     {"eos_token", &eos},         {"pad_token", &pad},
+                                  {"unk_token", &unknown}, {"add_bos_token", &add_bos}, {"add_eos_token", &add_eos},
                                   {"chat_template", &chat}};
         status = read_beside(f, folder, files[i], &text);
         if (status == FIRN_OK && text.length > 0)
             status = find_members(text, members, sizeof members / sizeof *members, f->error);
+        if (!out->described && add_bos.length > 0)
+            out->add_bos = is_true(add_bos);
+        if (!out->described && add_eos.length > 0)
+            out->add_eos = is_true(add_eos);
         if (status == FIRN_OK)
             status = named_token(f, bos, &out->bos);
         if (status == FIRN_OK)
@@ -604,11 +606,33 @@ static firn_status read_settings(const hf_file *f, const char *folder)
     return status;
 }
 
+/* Writes the path of a file in the folder; false if there is none. */
+static bool find_file(const char *folder, const char *name, char path[LONGEST_PATH])
+{
+    const int length = snprintf(path, LONGEST_PATH, "%s/%s", folder, name);
+    return length > 0 && length < LONGEST_PATH && access(path, F_OK) == 0;
+}
+
+/* A folder that has SentencePiece's file in place of a tokenizer.json. */
+static firn_status read_sentencepiece(hf_file *f, const char *folder, const char *path)
+{
+    f->out->described = false;
+    firn_status status = mod_sentencepiece_read(path, f->out, f->error);
+    f->tokens = (base_slice *)f->out->tokens;
+    if (status == FIRN_OK)
+        status = read_settings(f, folder);
+    if (status == FIRN_OK)
+        f->out->eot = mod_find_end_of_turn(f->out);
+    return status;
+}
+
 firn_status mod_hf_vocabulary_read(const char *folder, mod_vocabulary *out, firn_error *error)
 {
     char path[LONGEST_PATH];
     *out = (mod_vocabulary){.described = true, .bos = -1, .eos = -1, .eot = -1, .unknown = -1, .padding = -1};
     hf_file f = {.path = base_path_shown(folder), .out = out, .error = error};
+    if (!find_file(folder, "tokenizer.json", path) && find_file(folder, "tokenizer.model", path))
+        return read_sentencepiece(&f, folder, path);
     const int length = snprintf(path, sizeof path, "%s/tokenizer.json", folder);
     if (length < 0 || (size_t)length >= sizeof path)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "%s: the path is too long", f.path);

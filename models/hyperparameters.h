@@ -19,6 +19,9 @@ firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_
 /* The same from a Hugging Face folder. */
 firn_status mod_hf_vocabulary_read(const char *folder, mod_vocabulary *out, firn_error *error);
 
+/* Of a SentencePiece file, into a vocabulary that has nothing yet but ids of -1. */
+firn_status mod_sentencepiece_read(const char *path, mod_vocabulary *out, firn_error *error);
+
 /* The token that ends a turn, by its usual texts, or -1. */
 int32_t mod_find_end_of_turn(const mod_vocabulary *vocabulary);
 void mod_vocabulary_free(mod_vocabulary *vocabulary);

@@ -272,7 +272,7 @@ static firn_status set_unknown_score(tok_tokenizer *tokenizer, firn_error *error
         if (tok_type_of(tokenizer, id) == TOK_TYPE_NORMAL && score < least)
             least = score;
     }
-    tokenizer->unknown_score = (double)least - 10.0;
+    tokenizer->unknown_score = tokenizer->config.described ? (double)least - 10.0 : (double)(least - 10.0F);
     return FIRN_OK;
 }
 

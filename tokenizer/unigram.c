@@ -42,6 +42,10 @@ bool tok_normalise_sentence(const tok_tokenizer *tokenizer, base_slice text, tok
             return false;
         text = (base_slice){text.data + used, text.length - used};
     }
+    /* and none that the text itself wrote as the symbol */
+    while (tokenizer->config.remove_extra_spaces && out->length >= 3 &&
+           memcmp(out->data + out->length - 3, TOK_SPACE_SYMBOL, 3) == 0)
+        out->length -= 3;
     return true;
 }
 
@@ -52,8 +56,10 @@ typedef struct step {
     uint32_t start;
 } step;
 
-static void improve(step *to, double score, int32_t id, size_t start)
+/* SentencePiece adds up in single precision, which decides between ways that are as good; other libraries don't. */
+static void improve(const tok_tokenizer *tokenizer, step *to, double sum, int32_t id, size_t start)
 {
+    const double score = tokenizer->pipeline ? sum : (double)(float)sum;
     if (score > to->score)
         *to = (step){score, id, (uint32_t)start};
 }
@@ -79,11 +85,11 @@ static void find_best_steps(const tok_tokenizer *tokenizer, base_slice text, ste
             if (type == TOK_TYPE_CONTROL || type == TOK_TYPE_UNKNOWN || type == TOK_TYPE_BYTE)
                 continue;
             const double score = type == TOK_TYPE_USER_DEFINED ? 0.0 : (double)tokenizer->config.scores[id];
-            improve(&steps[at + length], steps[at].score + score, id, at);
+            improve(tokenizer, &steps[at + length], steps[at].score + score, id, at);
             whole = whole || length == character;
         }
         if (!whole)
-            improve(&steps[at + character], steps[at].score + tokenizer->unknown_score, TOK_NONE, at);
+            improve(tokenizer, &steps[at + character], steps[at].score + tokenizer->unknown_score, TOK_NONE, at);
         at += character;
     }
 }
