@@ -103,7 +103,8 @@ static void check_round_trip(const support_vocabulary *v, const char *name, unsi
     const bool same = length == text.length && memcmp(decoded, text.data, length) == 0;
     if ((flags & NORMALISES) != 0) {
         cr_assert_eq(tok_encode(v->tokenizer, (base_slice){decoded, length}, 0, &again, NULL), FIRN_OK);
-        cr_expect(again.count == ids.count && memcmp(again.ids, ids.ids, ids.count * sizeof *ids.ids) == 0,
+        cr_expect(again.count == ids.count &&
+                      (ids.count == 0 || memcmp(again.ids, ids.ids, ids.count * sizeof *ids.ids) == 0),
                   "%s: '%.*s' becomes other ids", name, (int)text.length, text.data);
     } else {
         cr_expect(same, "%s: '%.*s' comes back as '%.*s'", name, (int)text.length, text.data, (int)length, decoded);
