@@ -270,6 +270,12 @@ static void expect(const char *text)
     firn_sampler_release(sampler);
 }
 
+static void expect_each(const char *const *cases, size_t n_cases)
+{
+    for (size_t i = 0; i < n_cases; i++)
+        expect(cases[i]);
+}
+
 Test(stages, truncations_have_their_distributions)
 {
     static const char *const cases[] = {
@@ -286,8 +292,7 @@ Test(stages, truncations_have_their_distributions)
         "{\"min_p\":0.03}",
         "{\"temperature\":1.7}",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect(cases[i]);
+    expect_each(cases, sizeof cases / sizeof cases[0]);
 }
 
 Test(stages, shaping_has_its_distributions)
@@ -301,8 +306,7 @@ Test(stages, shaping_has_its_distributions)
         "{\"dynatemp_range\":0.9,\"temperature\":1.1}",
         "{\"dynatemp_range\":2,\"dynatemp_exponent\":0.3}",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect(cases[i]);
+    expect_each(cases, sizeof cases / sizeof cases[0]);
 }
 
 Test(stages, penalties_have_their_distributions)
@@ -315,8 +319,7 @@ Test(stages, penalties_have_their_distributions)
         "{\"dry_multiplier\":0.8}",
         "{\"dry_multiplier\":0.8,\"dry_allowed_length\":1,\"dry_base\":1.2,\"dry_penalty_last_n\":8}",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect(cases[i]);
+    expect_each(cases, sizeof cases / sizeof cases[0]);
 }
 
 Test(stages, combinations_have_their_distributions)
@@ -336,8 +339,7 @@ Test(stages, combinations_have_their_distributions)
         "{\"samplers\":\"min_p;top_n_sigma;epsilon_cutoff\",\"min_p\":0.01,\"top_n_sigma\":1.2,"
         "\"epsilon_cutoff\":0.01,\"temperature\":9}",
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect(cases[i]);
+    expect_each(cases, sizeof cases / sizeof cases[0]);
 }
 
 /* How often the tokens come when `p` picks and accepts nothing. */
