@@ -34,10 +34,8 @@ typedef struct tool_explained_text {
     base_slice prompt, text; /* prompt: data may be NULL */
 } tool_explained_text;
 
-/* Writes a file, whole or not at all: JSON (docs/FORMATS.md), or the page. */
-firn_status tool_explanations_save_json(const char *path, const tool_explanations *explanations,
-                                        const tool_explained_text *text, firn_error *error);
-firn_status tool_explanations_save_html(const char *path, const tool_explanations *explanations,
-                                        const tool_explained_text *text, firn_error *error);
+/* Writes files, whole or not at all: JSON (docs/FORMATS.md), and the page. A path that is NULL: none. */
+firn_status tool_explanations_save(const char *json_path, const char *html_path, const tool_explanations *explanations,
+                                   const tool_explained_text *text, firn_error *error);
 
 #endif

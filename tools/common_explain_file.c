@@ -123,8 +123,8 @@ static void write_all(FILE *out, const tool_explanations *explanations, const to
     fputs("]}", out);
 }
 
-firn_status tool_explanations_save_json(const char *path, const tool_explanations *explanations,
-                                        const tool_explained_text *text, firn_error *error)
+static firn_status save_json(const char *path, const tool_explanations *explanations, const tool_explained_text *text,
+                             firn_error *error)
 {
     tool_file file;
     const firn_status status = tool_file_create(path, &file, error);
@@ -138,8 +138,8 @@ firn_status tool_explanations_save_json(const char *path, const tool_explanation
 extern const char tool_page_explain[];
 extern const size_t tool_page_explain_length;
 
-firn_status tool_explanations_save_html(const char *path, const tool_explanations *explanations,
-                                        const tool_explained_text *text, firn_error *error)
+static firn_status save_html(const char *path, const tool_explanations *explanations, const tool_explained_text *text,
+                             firn_error *error)
 {
     static const char mark[] = "@DATA@";
     const char *const at = strstr(tool_page_explain, mark), *const rest = at + strlen(mark);
@@ -165,4 +165,11 @@ firn_status tool_explanations_save_html(const char *path, const tool_explanation
     }
     free(json);
     return status == FIRN_OK ? tool_file_close(&file, true, error) : status;
+}
+
+firn_status tool_explanations_save(const char *json_path, const char *html_path, const tool_explanations *explanations,
+                                   const tool_explained_text *text, firn_error *error)
+{
+    const firn_status status = json_path != NULL ? save_json(json_path, explanations, text, error) : FIRN_OK;
+    return status == FIRN_OK && html_path != NULL ? save_html(html_path, explanations, text, error) : status;
 }

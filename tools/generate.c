@@ -329,15 +329,9 @@ static firn_status explain(void *argument, size_t number, const firn_explanation
 static firn_status save_explanations(const run *r, firn_error *error)
 {
     const settings *const s = r->settings;
-    tool_explained_text text = {
-        .model = r->model, .parameters = &s->parameters, .prompt = {r->prompt.data, r->prompt.length}};
+    tool_explained_text text = {r->model, &s->parameters, {r->prompt.data, r->prompt.length}, {NULL, 0}};
     text.text.data = firn_generation_text(r->generation, &text.text.length, NULL);
-    firn_status status = FIRN_OK;
-    if (s->explain_json != NULL)
-        status = tool_explanations_save_json(s->explain_json, &r->explanations, &text, error);
-    if (s->explain_html != NULL && status == FIRN_OK)
-        status = tool_explanations_save_html(s->explain_html, &r->explanations, &text, error);
-    return status;
+    return tool_explanations_save(s->explain_json, s->explain_html, &r->explanations, &text, error);
 }
 
 static firn_status create_generation(run *r, firn_error *error)
