@@ -96,7 +96,9 @@ static firn_status open_model(const bench_run *run, const char *file, size_t thr
     *model = NULL;
     const uint32_t n_threads = run->options->threads.at[threads_index];
     const firn_status status = tool_context_create(n_threads, run->options->cpu_level, context, error);
-    return status != FIRN_OK ? status : firn_model_open(*context, file, NULL, model, error);
+    return status != FIRN_OK
+               ? status
+               : tool_model_open(*context, file, firn_model_options_default(), run->options->pack_cache, model, error);
 }
 
 static firn_status run_model(bench_run *run, const char *file, size_t threads_index, firn_error *error)
@@ -127,7 +129,7 @@ static firn_status run_startup(bench_run *run, const char *file, size_t threads_
     firn_model_release(model);
     firn_context_release(context);
     if (status == FIRN_OK)
-        status = bench_measure_startup(result, run->options->cpu_level, error);
+        status = bench_measure_startup(result, run->options, error);
     if (status == FIRN_OK)
         finish_result(run, result);
     return status;

@@ -51,6 +51,6 @@ void bench_note_time(char time[24]);
 firn_status bench_measure(firn_model *model, bench_result *result, firn_error *error);
 
 /* Runs build/bin/generate, which lies beside this program, n_samples times and once before. */
-firn_status bench_measure_startup(bench_result *result, const char *cpu_level, firn_error *error);
+firn_status bench_measure_startup(bench_result *result, const bench_options *options, firn_error *error);
 
 #endif

@@ -75,7 +75,7 @@ typedef struct option_texts {
 } option_texts;
 
 typedef struct option_table {
-    tool_option rows[17];
+    tool_option rows[18];
 } option_table;
 
 static option_table make_table(bench_options *options, option_texts *texts)
@@ -96,6 +96,7 @@ static option_table make_table(bench_options *options, option_texts *texts)
          "stay at this instruction-set level: scalar, avx2, … ($FIRN_CPU_LEVEL)"},
         {"--startup", NULL, TOOL_ON, &options->startup, 0,
          "also run the program generate: from its start to the first token of a 5-token prompt"},
+        {"--pack-cache", NULL, TOOL_ON, &options->pack_cache, 0, "keep packed parameters in the cache folder"},
         {"--no-roofline", NULL, TOOL_OFF, &options->roofline, 0, "don't measure what this machine could do"},
         {"-o,--output", "FORMAT", TOOL_TEXT, &texts->format, 0, "md (default), csv, json or jsonl"},
         {"--plot", "FILE", TOOL_TEXT, &options->plot, 0,

@@ -35,7 +35,7 @@ typedef struct bench_options {
     const char *cpu_level; /* or NULL */
     bench_format format;
     const char *plot; /* or NULL: the file to draw to */
-    bool progress, startup, roofline;
+    bool progress, pack_cache, startup, roofline;
     tool_help_form help;
 } bench_options;
 

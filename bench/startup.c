@@ -66,28 +66,24 @@ static firn_status run_program(char *const *arguments, double *seconds, uint64_t
     return FIRN_OK;
 }
 
-firn_status bench_measure_startup(bench_result *result, const char *cpu_level, firn_error *error)
+firn_status bench_measure_startup(bench_result *result, const bench_options *options, firn_error *error)
 {
     char program[TOOL_PATH], threads[16], file[TOOL_PATH], level[32];
     firn_status status = find_beside("generate", program, error);
     snprintf(threads, sizeof threads, "%u", result->n_threads);
-    snprintf(level, sizeof level, "%s", cpu_level != NULL ? cpu_level : "");
+    snprintf(level, sizeof level, "%s", options->cpu_level != NULL ? options->cpu_level : "");
     if (status == FIRN_OK && snprintf(file, sizeof file, "%s", result->file) >= TOOL_PATH)
         status = base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "a path of more than %d bytes", TOOL_PATH - 1);
-    char *const arguments[] = {program,
-                               (char *)"-m",
-                               file,
-                               (char *)"-t",
-                               threads,
-                               (char *)"-n",
-                               (char *)"1",
-                               (char *)"--no-display-prompt",
-                               (char *)"--temp",
-                               (char *)"0",
-                               (char *)PROMPT,
-                               cpu_level != NULL ? (char *)"--cpu" : NULL,
-                               level,
-                               NULL};
+    char *arguments[20] = {program,          (char *)"-m", file,          (char *)"-t",
+                           threads,          (char *)"-n", (char *)"1",   (char *)"--no-display-prompt",
+                           (char *)"--temp", (char *)"0",  (char *)PROMPT};
+    size_t count = 11;
+    if (options->pack_cache)
+        arguments[count++] = (char *)"--pack-cache";
+    if (options->cpu_level != NULL) {
+        arguments[count++] = (char *)"--cpu";
+        arguments[count++] = level;
+    }
     result->pair = (bench_pair){5, 1};
     result->startup = true;
     result->n_sequences = 1;

@@ -57,8 +57,9 @@ const char *firn_context_cpu_level(const firn_context *context); /* the level in
 
 typedef struct firn_model_options {
     size_t size;
-    bool check_tensors;   /* read every parameter for values that are not finite */
-    bool vocabulary_only; /* for text and tokens: opens any file with a vocabulary; sessions can't be made of it */
+    bool check_tensors;     /* read every parameter for values that are not finite */
+    bool vocabulary_only;   /* for text and tokens: opens any file with a vocabulary; sessions can't be made of it */
+    const char *pack_cache; /* NULL, or a folder where packed parameters are kept, so that the next start is faster */
 } firn_model_options;
 
 firn_model_options firn_model_options_default(void);
@@ -71,6 +72,7 @@ typedef struct firn_model_info {
     uint64_t n_parameters;
     uint64_t tensor_bytes; /* of the file's tensors */
     uint64_t packed_bytes; /* of the copies in kernel layout; their originals are released */
+    bool from_pack_cache;  /* they were found in the cache */
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, n_vocab, n_ctx_train;
 } firn_model_info;
 firn_model_info firn_model_describe(const firn_model *model);

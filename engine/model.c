@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "engine/angles.h"
+#include "engine/pack_cache.h"
 #include "engine/pages.h"
 #include "engine/vocabulary.h"
 
@@ -35,6 +36,7 @@ typedef struct packing_plan {
     uint64_t bytes;
     firn_status tokenizer_status;
     firn_error tokenizer_error;
+    eng_pack_cache cache;
 } packing_plan;
 
 /* At most this many matrices a layer are packed, and the head. */
@@ -82,8 +84,12 @@ static void prepare_model(void *argument, uint32_t thread)
 {
     packing_plan *const plan = argument;
     base_pool *const pool = plan->model->context->pool;
-    if (thread == base_pool_threads(pool) - 1)
+    if (thread == base_pool_threads(pool) - 1 && plan->model->tokenizer == NULL)
         plan->tokenizer_status = make_tokenizer(plan->model, &plan->tokenizer_error);
+    if (plan->cache.map != NULL) {
+        eng_pack_cache_check(&plan->cache, pool);
+        return;
+    }
     base_range range;
     while (base_pool_claim(pool, plan->n_tiles, &range)) {
         for (uint32_t j = 0; j < plan->n_jobs; j++) {
@@ -97,8 +103,8 @@ static void prepare_model(void *argument, uint32_t thread)
     }
 }
 
-/* Packs all jobs, makes the tokenizer meanwhile, and seals the arena. */
-static firn_status pack_and_seal(packing_plan *plan, firn_error *error)
+/* Memory for the packed parameters, and everything into it. */
+static firn_status pack_all(packing_plan *plan, firn_error *error)
 {
     firn_model *const model = plan->model;
     if (plan->bytes > 0) {
@@ -108,12 +114,47 @@ static firn_status pack_and_seal(packing_plan *plan, firn_error *error)
         if (arena == MAP_FAILED)
             return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
                              "no memory for %" PRIu64 " bytes of packed parameters", plan->bytes);
-        model->arena = arena;
-        model->arena_bytes = (size_t)plan->bytes;
+        model->arena = model->arena_map = arena;
+        model->arena_bytes = model->arena_map_bytes = (size_t)plan->bytes;
         /* large pages: a third less time to fill, a tenth more bandwidth to read; the system may say no */
         (void)madvise(arena, model->arena_bytes, MADV_HUGEPAGE);
     }
     base_pool_run(model->context->pool, prepare_model, plan);
+    if (model->arena != NULL && mprotect(model->arena, model->arena_bytes, PROT_READ) != 0)
+        return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "the packed parameters could not be made read-only");
+    eng_pack_cache_write(&plan->cache, model->arena);
+    return FIRN_OK;
+}
+
+/* Takes the packed parameters from the cache if they are there whole, with the tokenizer made meanwhile. */
+static void take_from_cache(packing_plan *plan, const char *folder)
+{
+    firn_model *const model = plan->model;
+    eng_pack_cache_open(&plan->cache, folder, mod_checkpoint_identity(model->checkpoint), plan->bytes);
+    if (plan->cache.map == NULL)
+        return;
+    base_pool_run(model->context->pool, prepare_model, plan);
+    if (atomic_load(&plan->cache.damaged)) {
+        eng_pack_cache_unmap(&plan->cache);
+        return;
+    }
+    model->arena = (uint8_t *)(uintptr_t)eng_pack_cache_data(&plan->cache);
+    model->arena_bytes = (size_t)plan->bytes;
+    model->arena_map = plan->cache.map;
+    model->arena_map_bytes = plan->cache.map_bytes;
+    model->from_pack_cache = true;
+}
+
+/* Packs all jobs, or finds them packed, makes the tokenizer meanwhile, and seals the arena. */
+static firn_status pack_and_seal(packing_plan *plan, const char *pack_cache, firn_error *error)
+{
+    firn_model *const model = plan->model;
+    if (pack_cache != NULL && plan->bytes > 0)
+        take_from_cache(plan, pack_cache);
+    const firn_status status = model->from_pack_cache ? FIRN_OK : pack_all(plan, error);
+    free(plan->cache.path);
+    if (status != FIRN_OK)
+        return status;
     if (plan->tokenizer_status != FIRN_OK) {
         if (error != NULL)
             *error = plan->tokenizer_error;
@@ -121,8 +162,6 @@ static firn_status pack_and_seal(packing_plan *plan, firn_error *error)
     }
     for (uint32_t j = 0; j < plan->n_jobs; j++)
         plan->jobs[j].matrix->data = model->arena + plan->jobs[j].offset;
-    if (model->arena != NULL && mprotect(model->arena, model->arena_bytes, PROT_READ) != 0)
-        return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "the packed parameters could not be made read-only");
     return FIRN_OK;
 }
 
@@ -171,7 +210,7 @@ static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *er
     return FIRN_OK;
 }
 
-static firn_status bind_parameters(firn_model *model, firn_error *error)
+static firn_status bind_parameters(firn_model *model, const char *pack_cache, firn_error *error)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
     packing_plan plan = {.model = model};
@@ -188,7 +227,7 @@ static firn_status bind_parameters(firn_model *model, firn_error *error)
     for (uint32_t i = 0; status == FIRN_OK && i < hp->n_layers; i++)
         status = bind_layer(&plan, i, error);
     if (status == FIRN_OK)
-        status = pack_and_seal(&plan, error);
+        status = pack_and_seal(&plan, pack_cache, error);
     if (status != FIRN_OK)
         goto done;
     if (output != NULL) {
@@ -266,13 +305,13 @@ static firn_status open_checkpoint(firn_model *model, const char *path, const fi
 }
 
 /* All that steps need, and the tokenizer. */
-static firn_status make_computation(firn_model *model, firn_error *error)
+static firn_status make_computation(firn_model *model, const char *pack_cache, firn_error *error)
 {
     firn_status status = check_shape(model->hyperparameters, error);
     if (status == FIRN_OK)
         status = make_frequencies(model, error);
     if (status == FIRN_OK)
-        status = bind_parameters(model, error);
+        status = bind_parameters(model, pack_cache, error);
     return status == FIRN_OK ? eng_pages_create(model, 0, &model->pages, error) : status;
 }
 
@@ -290,7 +329,8 @@ firn_status firn_model_open(firn_context *context, const char *path, const firn_
     eng_context_retain(context);
     firn_status status = open_checkpoint(model, path, &chosen, error);
     if (status == FIRN_OK)
-        status = chosen.vocabulary_only ? make_tokenizer(model, error) : make_computation(model, error);
+        status =
+            chosen.vocabulary_only ? make_tokenizer(model, error) : make_computation(model, chosen.pack_cache, error);
     if (status == FIRN_OK) /* the file may have shrunk while it was read */
         status = mod_checkpoint_recheck(model->checkpoint, error);
     if (status != FIRN_OK) {
@@ -324,8 +364,8 @@ void firn_model_release(firn_model *model)
     if (model == NULL || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1)
         return;
     eng_pages_destroy(model->pages);
-    if (model->arena != NULL)
-        munmap(model->arena, model->arena_bytes);
+    if (model->arena_map != NULL)
+        munmap(model->arena_map, model->arena_map_bytes);
     firn_vocabulary_release(atomic_load(&model->vocabulary));
     free(model->frequencies[0]);
     free(model->frequencies[1]);
@@ -361,6 +401,7 @@ firn_model_info firn_model_describe(const firn_model *model)
         .n_parameters = hp->n_parameters,
         .tensor_bytes = hp->tensor_bytes,
         .packed_bytes = model->arena_bytes,
+        .from_pack_cache = model->from_pack_cache,
         .n_layers = hp->n_layers,
         .n_embd = hp->n_embd,
         .n_heads = hp->n_heads,

@@ -37,6 +37,9 @@ struct firn_model {
     double *frequencies[2]; /* [rope_dims / 2] of global layers, of local ones */
     uint8_t *arena;         /* packed parameters, sealed */
     size_t arena_bytes;
+    void *arena_map; /* that the arena lies in: of memory, or of a file in the cache */
+    size_t arena_map_bytes;
+    bool from_pack_cache;
     _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
     struct eng_pages *pages;               /* keys and values of its sessions: they change, behind a lock */
 };

@@ -277,6 +277,36 @@ const mod_tensor *mod_checkpoint_tensor(const mod_checkpoint *checkpoint, uint64
     return &checkpoint->tensors[index];
 }
 
+static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+uint64_t mod_checkpoint_identity(const mod_checkpoint *checkpoint)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < checkpoint->parts.n_parts; i++) {
+        struct stat status = {0};
+        if (fstat(checkpoint->parts.parts[i].file.map.descriptor, &status) == 0) {
+            hash = mix(hash, &status.st_size, sizeof status.st_size);
+            hash = mix(hash, &status.st_mtim.tv_sec, sizeof status.st_mtim.tv_sec);
+            hash = mix(hash, &status.st_mtim.tv_nsec, sizeof status.st_mtim.tv_nsec);
+        }
+    }
+    for (uint64_t i = 0; i < mod_checkpoint_tensor_count(checkpoint); i++) {
+        const mod_tensor *const tensor = mod_checkpoint_tensor(checkpoint, i);
+        hash = mix(hash, tensor->name.data, tensor->name.length);
+        hash = mix(hash, &tensor->type, sizeof tensor->type);
+        hash = mix(hash, tensor->dims, sizeof tensor->dims);
+        hash = mix(hash, &tensor->offset, sizeof tensor->offset);
+    }
+    return hash;
+}
+
 firn_status mod_checkpoint_recheck(const mod_checkpoint *checkpoint, firn_error *error)
 {
     for (uint32_t i = 0; i < checkpoint->parts.n_parts; i++) {

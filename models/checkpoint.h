@@ -173,6 +173,12 @@ uint64_t mod_checkpoint_tensor_count(const mod_checkpoint *checkpoint);
 const mod_tensor *mod_checkpoint_tensor(const mod_checkpoint *checkpoint, uint64_t index);
 
 /*
+ * A number that differs between checkpoints: of their files' sizes and times of change, and of all tensors' names,
+ * types, shapes and places.
+ */
+uint64_t mod_checkpoint_identity(const mod_checkpoint *checkpoint);
+
+/*
  * Fails if a file's size is no longer what it was when it was opened. Reading what a shortened file has lost raises
  * SIGBUS, which a program that wants to end cleanly has to handle.
  */

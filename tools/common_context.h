@@ -11,4 +11,8 @@
 /* n_threads may be 0 and cpu_level, which is the flag's, NULL. A level that isn't there is told with those that are. */
 firn_status tool_context_create(uint32_t n_threads, const char *cpu_level, firn_context **out, firn_error *error);
 
+/* Opens a model with packed parameters in the user's cache folder where `pack_cache`. */
+firn_status tool_model_open(firn_context *context, const char *path, firn_model_options options, bool pack_cache,
+                            firn_model **out, firn_error *error);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,21 +44,41 @@ bool tool_wants_colour(FILE *file)
            (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
-firn_status tool_default_checkpoint(char path[TOOL_PATH], firn_error *error)
+/* The path of `name` in the user's cache folder; false where none is known. */
+static bool in_cache(const char *name, char path[TOOL_PATH])
 {
-    const char *const file = "firn/SmolLM2-135M-Instruct.Q4_1.gguf";
     const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
     int length = -1;
     if (cache != NULL && *cache != '\0')
-        length = snprintf(path, TOOL_PATH, "%s/%s", cache, file);
+        length = snprintf(path, TOOL_PATH, "%s/%s", cache, name);
     else if (home != NULL && *home != '\0')
-        length = snprintf(path, TOOL_PATH, "%s/.cache/%s", home, file);
-    if (length < 0 || length >= TOOL_PATH)
+        length = snprintf(path, TOOL_PATH, "%s/.cache/%s", home, name);
+    return length > 0 && length < TOOL_PATH;
+}
+
+firn_status tool_default_checkpoint(char path[TOOL_PATH], firn_error *error)
+{
+    if (!in_cache("firn/SmolLM2-135M-Instruct.Q4_1.gguf", path))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "no cache folder is known for the default checkpoint; give a checkpoint with -m FILE");
     if (access(path, R_OK) != 0)
         return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET,
                          "the default checkpoint %.300s: %s; ./generate fetches it, or give another with -m FILE", path,
                          strerror(errno));
+    return FIRN_OK;
+}
+
+firn_status tool_pack_cache(char path[TOOL_PATH], firn_error *error)
+{
+    if (!in_cache("firn/packs", path))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "--pack-cache: no cache folder is known; set HOME or XDG_CACHE_HOME");
+    for (char *slash = path; (slash = strchr(slash + 1, '/')) != NULL;) { /* those before it too */
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "--pack-cache: %.300s: %s", path, strerror(errno));
     return FIRN_OK;
 }

@@ -26,4 +26,7 @@ enum { TOOL_PATH = 4096 };
  */
 firn_status tool_default_checkpoint(char path[TOOL_PATH], firn_error *error);
 
+/* The folder for packed parameters beside it; makes it where it isn't there. */
+firn_status tool_pack_cache(char path[TOOL_PATH], firn_error *error);
+
 #endif

@@ -48,7 +48,7 @@ typedef struct settings {
     tool_record replayed;
     uint32_t n_explained; /* candidates of each token; 0: none */
     const char *explain_json, *explain_html;
-    bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, version;
+    bool json, display_prompt, show_prompt, raw, interactive, escapes, check_tensors, pack_cache, version;
     tool_help_form help;
     tool_chat_options chat;
     tool_constraint_options constraint;
@@ -368,7 +368,7 @@ static firn_status open_everything(run *r, const char *path, firn_error *error)
 
     firn_status status = tool_context_create(s->n_threads, s->cpu_level, &r->context, error);
     if (status == FIRN_OK)
-        status = firn_model_open(r->context, path, &model_options, &r->model, error);
+        status = tool_model_open(r->context, path, model_options, s->pack_cache, &r->model, error);
     if (status == FIRN_OK)
         status = tool_guidance_open(&s->guidance, s->escapes, r->context, &r->guidance, error);
     if (status != FIRN_OK)
@@ -571,9 +571,9 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
          "most tokens that are drafted in one step where a text repeats itself; changes no result; 0: none (15)"},
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20,
          "prompt tokens in one step; changes no result; 0: 512"},
-        {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0,
-         "stay at this instruction-set level: scalar, avx2, … ($FIRN_CPU_LEVEL)"},
+        {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "instruction-set level: scalar, avx2, … ($FIRN_CPU_LEVEL)"},
         {"--check-tensors", NULL, TOOL_ON, &s->check_tensors, 0, "look for parameters that are not finite"},
+        {"--pack-cache", NULL, TOOL_ON, &s->pack_cache, 0, "keep packed parameters, so that the next start is faster"},
         {"--json", NULL, TOOL_ON, &s->json, 0, "one JSON object at the end instead of text"},
         {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,
          "with --json: log-probabilities, and N alternatives; a text prompt is taken as with --raw"},

@@ -11,6 +11,8 @@
 
 #include <immintrin.h>
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 enum {
     ROW_BLOCK = 34,
     SCRATCH_BLOCK = 64 + 1024, /* a block of an expanded tile: float scale[16], then int16 [16 pairs][16 rows][2] */
