@@ -182,6 +182,14 @@ static firn_status read_range(const firn_parameter *row, base_slice item, const 
     return FIRN_OK;
 }
 
+static firn_status add_decimal(sweep_axis *axis, decimal value, firn_error *error)
+{
+    char text[64];
+    size_t index;
+    print_decimal(value, text);
+    return sweep_axis_add(axis, text, false, &index, error);
+}
+
 static firn_status add_sum_range(sweep_axis *axis, const range *r, firn_error *error)
 {
     const bool down = r->first.digits > r->last.digits;
@@ -192,10 +200,7 @@ static firn_status add_sum_range(sweep_axis *axis, const range *r, firn_error *e
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "%s has more than %d values", axis->row->name,
                          MOST_VALUES);
     for (;;) {
-        char text[64];
-        size_t index;
-        print_decimal(value, text);
-        const firn_status status = sweep_axis_add(axis, text, false, &index, error);
+        const firn_status status = add_decimal(axis, value, error);
         if (status != FIRN_OK)
             return status;
         const int64_t left = down ? value.digits - r->last.digits : r->last.digits - value.digits;
@@ -214,10 +219,7 @@ static firn_status add_product_range(sweep_axis *axis, base_slice item, const ra
         return refuse_range(axis->row, item, "has to begin above 0 and its factor to be above 1", error);
     decimal value = r->first;
     while (reached <= last * (1 + 1e-12)) {
-        char text[64];
-        size_t index;
-        print_decimal(value, text);
-        const firn_status status = sweep_axis_add(axis, text, false, &index, error);
+        const firn_status status = add_decimal(axis, value, error);
         if (status != FIRN_OK)
             return status;
         reached *= factor;

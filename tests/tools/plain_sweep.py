@@ -5,6 +5,8 @@ import csv
 import json
 import math
 import os
+import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -230,6 +232,37 @@ def test_limits(sweep):
     start = time.monotonic()
     records, err = sweep.records("--limit-time", "1", *common, "--ignore-eos", "-n", "4000", name="time")
     assert "--limit-time" in err and time.monotonic() - start < 20
+
+
+@sweep_test
+def test_progress_on_a_terminal(sweep):
+    master, slave = pty.openpty()
+    program = subprocess.Popen([sweep.program, *sweep.model, "--temp", "0.5..2:0.1", "--seed", "1", "-n", "20", "--parallel", "4",
+                                "-p", PROMPT], stdout=subprocess.DEVNULL, stderr=slave)
+    os.close(slave)
+    written = b""
+    try:
+        while piece := os.read(master, 4096):
+            written += piece
+    except OSError:  # the other side is closed
+        pass
+    os.close(master)
+    assert program.wait(timeout=30) == 0
+    bars = re.findall(rb"\[([#.]{24})\] (\d+) of 16 texts, \d+ tokens/s, \d+ s left", written)
+    assert bars and all(bar.startswith(b"#" * bar.count(b"#")) for bar, _ in bars), written
+    assert [int(done) for _, done in bars] == sorted(int(done) for _, done in bars)
+
+
+@sweep_test
+def test_prompts_are_computed_once(sweep):
+    """A long prompt costs sixty-four settings hardly more than one."""
+    common = ["-p", "snow and ice " * 250, "-n", "1", "--ignore-eos", "--seed", "1"]
+    times = {}
+    for temperatures in ("1", "1..7.3:0.1"):
+        start = time.monotonic()
+        assert sweep.run("--temp", temperatures, *common)[0] == 0
+        times[temperatures] = time.monotonic() - start
+    assert times["1..7.3:0.1"] < 5 * times["1"], times
 
 
 @sweep_test
