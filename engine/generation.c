@@ -10,7 +10,7 @@
 
 enum { RESERVED_TOKENS = 1 << 15, RESERVED_BYTES = 16 }; /* a token; longer ones are rare */
 
-static double seconds(void)
+double eng_seconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -168,6 +168,10 @@ firn_status firn_generation_create(firn_model *model, const firn_generation_para
     *out = NULL;
     if (n_prompt == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt has no token");
+    if (firn_generation_searches(parameters))
+        return base_fail(
+            error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+            "n_beams (--beams) and best_of (--best-of) above 1 don't work here, where texts come token by token");
     firn_generation *const g = calloc(1, sizeof *g);
     if (g == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a generation");
@@ -304,16 +308,52 @@ static firn_end end_after(const firn_generation *g, int32_t id, eng_answer_event
     for (size_t i = 0; i < g->n_rows && g->options.n_ctx != 0; i++)
         if (g->rows[i].n_prompt + g->answer.n_tokens > g->options.n_ctx)
             return FIRN_END_CONTEXT;
-    return p->t_max_predict_ms > 0 && 1e3 * (seconds() - g->start) >= p->t_max_predict_ms ? FIRN_END_TIME
-                                                                                          : FIRN_END_NOT_YET;
+    return p->t_max_predict_ms > 0 && 1e3 * (eng_seconds() - g->start) >= p->t_max_predict_ms ? FIRN_END_TIME
+                                                                                              : FIRN_END_NOT_YET;
 }
 
-static firn_status go_back(firn_generation *g, int32_t banned, firn_error *error)
+/* Takes from the sampler and the constraint what the text no longer has. */
+static void go_back(firn_generation *g)
 {
     firn_sampler_rewind(g->sampler, length_of(g));
     if (g->constraint != NULL)
         firn_constraint_rewind(g->constraint, g->answer.n_tokens);
-    return firn_sampler_ban(g->sampler, banned, error);
+}
+
+void eng_generation_rewind(firn_generation *generation, size_t n_keep)
+{
+    eng_answer_rewind(&generation->answer, n_keep);
+    go_back(generation);
+    generation->end = FIRN_END_NOT_YET;
+}
+
+/* Takes a token in. Where a banned string came, goes back, and *banned is the token that must come another way. */
+static firn_status append(firn_generation *g, int32_t id, int32_t *banned, firn_error *error)
+{
+    eng_answer_event event = ENG_ANSWER_GOES_ON;
+    firn_status status = firn_sampler_accept(g->sampler, id, error);
+    if (status == FIRN_OK && g->constraint != NULL)
+        status = firn_constraint_accept(g->constraint, id, error);
+    if (status == FIRN_OK)
+        status = eng_answer_add(&g->answer, g->model, &g->parameters, id, &event, banned, error);
+    if (status != FIRN_OK)
+        return status;
+    if (event == ENG_ANSWER_REWINDS) {
+        go_back(g);
+        return FIRN_OK;
+    }
+    g->end = end_after(g, id, event);
+    if (g->end != FIRN_END_NOT_YET)
+        g->answer.shown = g->answer.length;
+    return FIRN_OK;
+}
+
+firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error)
+{
+    int32_t banned = -1;
+    const firn_status status = append(generation, id, &banned, error);
+    *taken = banned < 0;
+    return status;
 }
 
 /* The logits to pick from: of all rows together, as far as the constraint allows them. */
@@ -343,11 +383,10 @@ firn_status firn_generation_take_rows(firn_generation *generation, const float *
     firn_generation *const g = generation;
     const float *shaped;
     int32_t id = -1, banned = -1;
-    eng_answer_event event = ENG_ANSWER_GOES_ON;
     if (g->end != FIRN_END_NOT_YET)
         return FIRN_OK;
     if (!g->begun && g->parameters.t_max_predict_ms > 0)
-        g->start = seconds();
+        g->start = eng_seconds();
     g->begun = true;
     firn_status status = shape(g, logits, &shaped, error);
     if (status == FIRN_OK)
@@ -355,18 +394,22 @@ firn_status firn_generation_take_rows(firn_generation *generation, const float *
     if (status == FIRN_OK)
         status = keep_logprobs(g, logits[0], id, error);
     if (status == FIRN_OK)
-        status = firn_sampler_accept(g->sampler, id, error);
-    if (status == FIRN_OK && g->constraint != NULL)
-        status = firn_constraint_accept(g->constraint, id, error);
-    if (status == FIRN_OK)
-        status = eng_answer_add(&g->answer, g->model, &g->parameters, id, &event, &banned, error);
+        status = append(g, id, &banned, error);
+    return status == FIRN_OK && banned >= 0 ? firn_sampler_ban(g->sampler, banned, error) : status;
+}
+
+firn_status eng_generation_candidates(firn_generation *generation, const float *logits, uint32_t n_top,
+                                      int32_t *top_ids, float *top_logprobs, firn_error *error)
+{
+    const float *shaped;
+    const firn_status status = shape(generation, &logits, &shaped, error);
     if (status != FIRN_OK)
         return status;
-    if (event == ENG_ANSWER_REWINDS)
-        return go_back(g, banned, error);
-    g->end = end_after(g, id, event);
-    if (g->end != FIRN_END_NOT_YET)
-        g->answer.shown = g->answer.length;
+    const int32_t id = firn_sampler_pick(generation->sampler, shaped, 0, length_of(generation));
+    for (uint32_t i = 0; i < n_top; i++)
+        top_ids[i] = -1;
+    if (id >= 0)
+        firn_sampler_logprobs(generation->sampler, -1, n_top, top_ids, top_logprobs);
     return FIRN_OK;
 }
 

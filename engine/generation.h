@@ -92,6 +92,16 @@ firn_model *firn_generation_model_of(const firn_generation *generation, size_t r
  */
 firn_status firn_generation_advance(firn_generation *generation, firn_session *session, firn_error *error);
 
+/*
+ * Where parameters have n_beams or best_of above 1: makes several texts at once and gives the best, which may not have
+ * ended if `goes_on`, asked at each token, said false. `session` has the prompt and its logits, and stays as it is.
+ */
+bool firn_generation_searches(const firn_generation_parameters *parameters);
+firn_status firn_generation_search(firn_model *model, const firn_generation_parameters *parameters,
+                                   const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
+                                   firn_session *session, bool (*goes_on)(void *argument), void *argument,
+                                   firn_generation **out, firn_error *error);
+
 firn_end firn_generation_end(const firn_generation *generation);
 const char *
 firn_end_name(firn_end end); /* for programs: "end", "stop", "limit", "context", "time", "constraint" or "" */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a generation, for the files that make it: generation.c and generation_run.c. */
+/* The inside of a generation, for the files that make it: generation.c, generation_run.c, search.c. */
 #ifndef FIRN_ENGINE_GENERATION_P_H
 #define FIRN_ENGINE_GENERATION_P_H
 
@@ -35,6 +35,18 @@ struct firn_generation {
     int32_t *top_ids;
     firn_batch *batch; /* of firn_generation_advance, for rows of one model */
 };
+
+double eng_seconds(void); /* of a clock that never goes back */
+
+/* Appends a token that somebody else picked. *taken: a banned string didn't come of it. */
+firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error);
+
+/* Goes back to the first n_keep generated tokens, as if nothing had been after them. */
+void eng_generation_rewind(firn_generation *generation, size_t n_keep);
+
+/* The likeliest tokens after all shaping, as firn_sampler_logprobs gives them; ids of -1 where there are none. */
+firn_status eng_generation_candidates(firn_generation *generation, const float *logits, uint32_t n_top,
+                                      int32_t *top_ids, float *top_logprobs, firn_error *error);
 
 /* Releases what firn_generation_advance has made. */
 void eng_generation_stop(firn_generation *generation);

@@ -62,6 +62,13 @@ static void take_back(eng_answer *answer, size_t token)
     answer->length = answer->starts[token];
 }
 
+void eng_answer_rewind(eng_answer *answer, size_t n_keep)
+{
+    if (n_keep < answer->n_tokens)
+        take_back(answer, n_keep);
+    answer->clean = answer->shown = 0; /* found again with the next token */
+}
+
 /*
  * Where the part ends that nothing can be taken back of. A banned string may begin at `from`; the tokens from there on
  * may be taken back, and then what comes instead may make one of the bytes before them.

@@ -29,6 +29,8 @@ typedef enum eng_answer_event {
 void eng_answer_free(eng_answer *answer);
 bool eng_answer_reserve(eng_answer *answer, size_t n_tokens, size_t n_bytes); /* in all; false: no memory */
 
+void eng_answer_rewind(eng_answer *answer, size_t n_keep); /* to the first n_keep tokens */
+
 /*
  * Adds a token and looks at what came of it. One that ends the text has no bytes. After a rewind, *banned is the token
  * that may not come at its place.

@@ -94,6 +94,13 @@
     X(contrast_alpha, REAL, 0.10, 0, 1, "--contrast-alpha", "", \
       "with contrast, drop tokens less than X times as likely as the likeliest; 0: none")
 
+#define FIRN_SEARCH_LIST(X) \
+    X(n_beams, COUNT, 1, 1, 256, "--beams,--n-beams", "num_beams,beam_width", \
+      "beam search: go on with the X likeliest texts at once, and give the best; nothing is drawn; 1: off") \
+    X(best_of, COUNT, 1, 1, 256, "--best-of", "", "make X texts of noise of their own, and give the best; 1: off") \
+    X(length_penalty, REAL, 1, -10, 10, "--length-penalty", "", \
+      "a text is the better, the larger its log-probability over its length to the power of X")
+
 #define FIRN_STEPS_LIST(X) \
     X(n_predict, COUNT, -1, -1, INT32_MAX, "-n,--predict,--n-predict", "max_tokens,max_completion_tokens", \
       "tokens to generate; -1: until the text ends or the context is full") \
@@ -108,6 +115,7 @@
 #define FIRN_PARAMETER_LIST(X) \
     FIRN_SHAPING_LIST(X)       \
     FIRN_GUIDANCE_LIST(X)      \
+    FIRN_SEARCH_LIST(X)        \
     FIRN_STEPS_LIST(X)
 
 #endif

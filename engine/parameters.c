@@ -346,5 +346,13 @@ firn_status firn_generation_parameters_check(const firn_generation_parameters *p
                          "min_tokens (--min-tokens) %d and n_predict (-n) %d contradict each other; give min_tokens "
                          "from 0 to n_predict",
                          parameters->min_tokens, parameters->n_predict);
+    if (parameters->n_beams > 1 && parameters->best_of > 1)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "n_beams (--beams) %d and best_of (--best-of) %d don't go together; set one of them to 1",
+                         parameters->n_beams, parameters->best_of);
+    if ((parameters->n_beams > 1 || parameters->best_of > 1) && (parameters->guidance != 1 || parameters->contrast > 0))
+        return base_fail(
+            error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+            "guidance and contrast don't go together with n_beams (--beams) or best_of (--best-of) above 1");
     return FIRN_OK;
 }

@@ -17,13 +17,13 @@
 #include "tools/common_explain.h"
 #include "tools/common_json.h"
 #include "tools/common_replay.h"
+#include "tools/common_signals.h"
 #include "tools/common_system.h"
 #include "tools/common_text.h"
 #include "tools/common_tokens.h"
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,41 +80,6 @@ typedef struct run {
     bool output_gone;
     double start, prompt_start, prompt_end, first_token, end; /* seconds */
 } run;
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t interrupted;
-static char file_shrank[TOOL_PATH + 128];
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-/* Reading a mapped page that the file no longer has. */
-static void on_bus_error(int number)
-{
-    (void)number;
-    const ssize_t written = write(STDERR_FILENO, file_shrank, strlen(file_shrank));
-    _exit(written < 0 ? EXIT_FAILURE : 1);
-}
-
-/* A second interrupt ends the program at once. */
-static void handle_signals(const char *model)
-{
-    struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
-    snprintf(file_shrank, sizeof file_shrank,
-             "generate: error: %s: the file was cut short or its disk failed while it was in use\n", model);
-    sigemptyset(&action.sa_mask);
-    action.sa_handler = on_interrupt;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = on_bus_error;
-    sigaction(SIGBUS, &action, NULL);
-    action.sa_handler = SIG_IGN; /* a write to a closed pipe fails instead */
-    sigaction(SIGPIPE, &action, NULL);
-}
 
 /* ---- output ---- */
 
@@ -334,6 +299,25 @@ static firn_status save_explanations(const run *r, firn_error *error)
     return tool_explanations_save(s->explain_json, s->explain_html, &r->explanations, &text, error);
 }
 
+static bool goes_on(void *argument)
+{
+    const run *const r = argument;
+    return !tool_interrupted() && !r->output_gone;
+}
+
+/* Puts the best of several texts in the place of a generation that has none. */
+static firn_status search(run *r, const firn_generation_options *options, firn_error *error)
+{
+    firn_generation *best;
+    const firn_status status = firn_generation_search(r->model, &r->settings->parameters, options, r->ids, r->n_ids,
+                                                      r->session, goes_on, r, &best, error);
+    if (status == FIRN_OK) {
+        firn_generation_release(r->generation);
+        r->generation = best;
+    }
+    return status;
+}
+
 static firn_status create_generation(run *r, firn_error *error)
 {
     firn_generation_options options = firn_generation_options_default();
@@ -353,8 +337,11 @@ static firn_status create_generation(run *r, firn_error *error)
     options.explain_argument = r;
     options.n_explained = r->settings->n_explained;
     r->negative_ids = (tool_record_ids){options.negative, options.n_negative};
-    return firn_generation_create(r->model, &r->settings->parameters, &options, r->ids, r->n_ids, &r->generation,
-                                  error);
+    firn_generation_parameters parameters = r->settings->parameters;
+    if (firn_generation_searches(&parameters) && r->generation != NULL)
+        return search(r, &options, error);
+    parameters.n_beams = parameters.best_of = 1;
+    return firn_generation_create(r->model, &parameters, &options, r->ids, r->n_ids, &r->generation, error);
 }
 
 static firn_status open_everything(run *r, const char *path, firn_error *error)
@@ -400,7 +387,7 @@ static bool keep_prompt_logprob(void *argument, size_t index, const float *logit
     const size_t next = r->slice_start + index + 1;
     if (next < r->n_ids)
         state->status = tool_tokens_add(&r->tokens, r->ids[next], logits, r->n_vocab, state->error);
-    return state->status == FIRN_OK && !interrupted;
+    return state->status == FIRN_OK && !tool_interrupted();
 }
 
 static void show_progress(const run *r, size_t done)
@@ -418,7 +405,7 @@ static firn_status process_prompt(run *r, firn_error *error)
     for (size_t i = 1; i < r->n_ids && r->settings->json && !r->logprobs && status == FIRN_OK; i++)
         status = tool_tokens_add(&r->tokens, r->ids[i], NULL, r->n_vocab, error);
     const size_t slice = r->settings->n_batch > SLICE ? r->settings->n_batch : SLICE;
-    for (size_t done = 0; done < r->n_ids && status == FIRN_OK && !interrupted;) {
+    for (size_t done = 0; done < r->n_ids && status == FIRN_OK && !tool_interrupted();) {
         const size_t count = r->n_ids - done < slice ? r->n_ids - done : slice;
         prompt_logprobs state = {r, error, FIRN_OK};
         r->slice_start = done;
@@ -436,9 +423,13 @@ static firn_status process_prompt(run *r, firn_error *error)
 static firn_status generate(run *r, firn_error *error)
 {
     firn_status status = FIRN_OK;
+    if (firn_generation_searches(&r->settings->parameters)) {
+        status = create_generation(r, error);
+        r->first_token = r->end = tool_seconds();
+        return status;
+    }
     r->drafter.most = r->settings->n_draft;
-    while (status == FIRN_OK && firn_generation_end(r->generation) == FIRN_END_NOT_YET && !interrupted &&
-           !r->output_gone) {
+    while (status == FIRN_OK && firn_generation_end(r->generation) == FIRN_END_NOT_YET && goes_on(r)) {
         const bool first = n_generated(r) == 0;
         status = firn_drafter_advance(&r->drafter, r->generation, r->session, error);
         if (status == FIRN_OK)
@@ -497,7 +488,7 @@ static firn_status run_all(run *r, const char *path, firn_error *error)
     status = process_prompt(r, error);
     r->prompt_end = r->first_token = r->end = tool_seconds();
     r->n_processed = firn_session_length(r->session);
-    if (status == FIRN_OK && !interrupted)
+    if (status == FIRN_OK && !tool_interrupted())
         status = generate(r, error);
     if (r->settings->json && status == FIRN_OK)
         status = print_json(r, error);
@@ -675,7 +666,7 @@ int main(int argc, char **argv)
                      : tool_constraint_open_as(s.replayed.constraint_kind.data, s.replayed.constraint, &r.constraint,
                                                &error);
     if (status == FIRN_OK) {
-        handle_signals(s.model);
+        tool_handle_signals("generate", s.model);
         r.logprobs = s.n_logprobs != NO_LOGPROBS;
         r.tokens.n_top = r.logprobs ? s.n_logprobs : 0;
         status = run_all(&r, s.model, &error);
@@ -696,5 +687,5 @@ int main(int argc, char **argv)
     tool_tokens_free(&r.tokens);
     free(r.prompt.data);
     free(r.ids);
-    return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
+    return status != FIRN_OK ? EXIT_FAILURE : tool_interrupted() ? EXIT_INTERRUPTED : EXIT_SUCCESS;
 }
