@@ -13,29 +13,78 @@ typedef struct slot {
 typedef struct runner {
     const sweep_run_options *options;
     const sweep_feed *feed;
+    firn_model *model;
     firn_scheduler *scheduler;
-    slot *slots; /* [n_parallel] */
+    bool stopped; /* by the feed */
+    slot *slots;  /* [n_parallel] */
     firn_status status;
     firn_error *error; /* of the first thing that went wrong in a callback */
 } runner;
+
+/* Hands on a text that has ended, or what went wrong with it. */
+static firn_status hand_on(const runner *r, size_t task, const firn_generation *generation, firn_status status,
+                           const firn_error *fault)
+{
+    if (status != FIRN_OK)
+        return r->feed->failed(r->feed->argument, task, fault, r->error);
+    sweep_sample sample = {.logprobs = firn_generation_logprobs(generation, NULL, NULL),
+                           .entropies = firn_generation_entropies(generation)};
+    sample.ids = firn_generation_ids(generation, &sample.n_ids);
+    sample.text = firn_generation_text(generation, &sample.length, NULL);
+    return r->feed->finished(r->feed->argument, task, &sample, firn_generation_end(generation), r->error);
+}
 
 /* A request of the scheduler's has ended. */
 static void ended(void *argument, const firn_generation *generation, firn_status status, const firn_error *error)
 {
     slot *const s = argument;
-    runner *const r = s->runner;
     s->busy = false;
-    if (r->status != FIRN_OK)
-        return;
-    if (status != FIRN_OK) {
-        r->status = r->feed->failed(r->feed->argument, s->task, error, r->error);
-        return;
+    if (s->runner->status == FIRN_OK)
+        s->runner->status = hand_on(s->runner, s->task, generation, status, error);
+}
+
+/* What the untouched model says of each token is kept. */
+static firn_generation_options generation_options(const runner *r)
+{
+    firn_generation_options options = firn_generation_options_default();
+    options.n_logprobs = 0;
+    options.entropies = true;
+    options.constraint = r->options->constraint;
+    return options;
+}
+
+/* Guidance needs several timelines for a text, which the scheduler doesn't run: such a text is made alone. */
+static bool needs_timelines(const firn_generation_parameters *parameters)
+{
+    return parameters->guidance != 1 || parameters->contrast > 0;
+}
+
+static firn_status make_alone(runner *r, const sweep_request *wanted)
+{
+    firn_error fault = {0};
+    firn_session *session = NULL;
+    firn_generation *generation = NULL;
+    firn_session_options session_options = firn_session_options_default();
+    session_options.n_ctx = r->options->n_ctx;
+    session_options.n_batch = r->options->n_batch;
+    firn_generation_options options = generation_options(r);
+    firn_status status = firn_session_create(r->model, &session_options, &session, &fault);
+    if (status == FIRN_OK) {
+        options.n_ctx = firn_session_context(session);
+        status = firn_generation_create(r->model, &wanted->parameters, &options, wanted->prompt, wanted->n_prompt,
+                                        &generation, &fault);
     }
-    sweep_sample sample = {.logprobs = firn_generation_logprobs(generation, NULL, NULL),
-                           .entropies = firn_generation_entropies(generation)};
-    sample.ids = firn_generation_ids(generation, &sample.n_ids);
-    sample.text = firn_generation_text(generation, &sample.length, NULL);
-    r->status = r->feed->finished(r->feed->argument, s->task, &sample, firn_generation_end(generation), r->error);
+    if (status == FIRN_OK)
+        status = firn_session_append(session, wanted->prompt, wanted->n_prompt, FIRN_LOGITS_LAST, NULL, NULL, &fault);
+    while (status == FIRN_OK && !r->stopped && firn_generation_end(generation) == FIRN_END_NOT_YET) {
+        status = firn_generation_advance(generation, session, &fault);
+        r->stopped = !r->feed->goes_on(r->feed->argument, 1);
+    }
+    if (status != FIRN_OK || firn_generation_end(generation) != FIRN_END_NOT_YET)
+        status = hand_on(r, wanted->task, generation, status, &fault);
+    firn_generation_release(generation);
+    firn_session_release(session);
+    return status;
 }
 
 /* Submits as many requests as may be in flight, and counts those that are. */
@@ -43,15 +92,20 @@ static firn_status fill(runner *r, size_t *n_busy, firn_error *error)
 {
     bool more = true;
     *n_busy = 0;
-    firn_generation_options generation = firn_generation_options_default();
-    generation.n_logprobs = 0;
-    generation.entropies = true;
-    generation.constraint = r->options->constraint;
+    const firn_generation_options generation = generation_options(r);
     for (size_t i = 0; i < r->options->n_parallel; i++) {
         slot *const s = &r->slots[i];
-        sweep_request wanted;
+        sweep_request wanted = {.task = 0};
         *n_busy += s->busy;
-        if (s->busy || !more || !(more = r->feed->next(r->feed->argument, &wanted)))
+        if (s->busy || !more)
+            continue;
+        while ((more = !r->stopped && r->feed->next(r->feed->argument, &wanted)) &&
+               needs_timelines(&wanted.parameters)) {
+            const firn_status alone = make_alone(r, &wanted);
+            if (alone != FIRN_OK)
+                return alone;
+        }
+        if (!more)
             continue;
         *n_busy += 1;
         *s = (slot){r, wanted.task, true};
@@ -76,7 +130,7 @@ static firn_status run(runner *r, firn_error *error)
         bool more;
         size_t n_busy;
         firn_status status = fill(r, &n_busy, error);
-        if (status != FIRN_OK || n_busy == 0)
+        if (status != FIRN_OK || n_busy == 0 || r->stopped)
             return status;
         status = firn_scheduler_step(r->scheduler, &more, error);
         if (status == FIRN_OK)
@@ -91,7 +145,7 @@ static firn_status run(runner *r, firn_error *error)
 firn_status sweep_run(firn_model *model, const sweep_run_options *options, const sweep_feed *feed, firn_error *error)
 {
     firn_scheduler_options scheduler_options = firn_scheduler_options_default();
-    runner r = {.options = options, .feed = feed, .error = error};
+    runner r = {.options = options, .feed = feed, .model = model, .error = error};
     scheduler_options.n_ctx = options->n_ctx;
     scheduler_options.n_batch = options->n_batch;
     r.slots = calloc(options->n_parallel, sizeof *r.slots);

@@ -235,6 +235,16 @@ def test_limits(sweep):
 
 
 @sweep_test
+def test_guidance_is_that_of_generate(sweep):
+    records, err = sweep.records("--guidance", "1,1.5,3", "--temp", "0,0.8", "--seed", "1", "-n", "10", "-p", PROMPT)
+    assert len(records) == 6 and "60 tokens" in err, err
+    assert len({record["text"] for record in records}) > 3
+    for record in records:
+        params = sweep.path("params.json", json.dumps(record["params"]))
+        assert sweep.generate.json("--params", params, "-p", PROMPT)["text"] == record["text"], record["params"]
+
+
+@sweep_test
 def test_progress_on_a_terminal(sweep):
     master, slave = pty.openpty()
     program = subprocess.Popen([sweep.program, *sweep.model, "--temp", "0.5..2:0.1", "--seed", "1", "-n", "20", "--parallel", "4",
