@@ -358,7 +358,8 @@ static firn_status help_command(talk *t, const char *argument, firn_error *error
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(stderr, "%-8s %-11s %s\n", commands[i].name, commands[i].argument, commands[i].help);
     fputs("Ctrl-C stops an answer. A line that ends in \\ goes on in the next. A message that begins with / is written "
-          "with two.\n",
+          "with two.\nArrow keys bring back what was typed, in earlier conversations too "
+          "(~/.local/state/firn/history, or below $XDG_STATE_HOME).\n",
           stderr);
     return FIRN_OK;
 }

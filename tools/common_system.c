@@ -44,16 +44,31 @@ bool tool_wants_colour(FILE *file)
            (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
-/* The path of `name` in the user's cache folder; false where none is known. */
+/* The path of `name` in the folder that the variable names, or else in one at home; false where neither is known. */
+static bool in_folder(const char *variable, const char *at_home, const char *name, char path[TOOL_PATH])
+{
+    const char *const folder = getenv(variable), *const home = getenv("HOME");
+    int length = -1;
+    if (folder != NULL && *folder != '\0')
+        length = snprintf(path, TOOL_PATH, "%s/%s", folder, name);
+    else if (home != NULL && *home != '\0')
+        length = snprintf(path, TOOL_PATH, "%s/%s/%s", home, at_home, name);
+    return length > 0 && length < TOOL_PATH;
+}
+
 static bool in_cache(const char *name, char path[TOOL_PATH])
 {
-    const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
-    int length = -1;
-    if (cache != NULL && *cache != '\0')
-        length = snprintf(path, TOOL_PATH, "%s/%s", cache, name);
-    else if (home != NULL && *home != '\0')
-        length = snprintf(path, TOOL_PATH, "%s/.cache/%s", home, name);
-    return length > 0 && length < TOOL_PATH;
+    return in_folder("XDG_CACHE_HOME", ".cache", name, path);
+}
+
+/* Makes the folders on the way to `path`, for the user alone. Whether it worked shows when that is made. */
+static void make_folders(char *path)
+{
+    for (char *slash = path; (slash = strchr(slash + 1, '/')) != NULL;) {
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
 }
 
 firn_status tool_default_checkpoint(char path[TOOL_PATH], firn_error *error)
@@ -73,12 +88,16 @@ firn_status tool_pack_cache(char path[TOOL_PATH], firn_error *error)
     if (!in_cache("firn/packs", path))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "--pack-cache: no cache folder is known; set HOME or XDG_CACHE_HOME");
-    for (char *slash = path; (slash = strchr(slash + 1, '/')) != NULL;) { /* those before it too */
-        *slash = '\0';
-        (void)mkdir(path, 0700);
-        *slash = '/';
-    }
+    make_folders(path);
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "--pack-cache: %.300s: %s", path, strerror(errno));
     return FIRN_OK;
+}
+
+bool tool_history_file(char path[TOOL_PATH])
+{
+    if (!in_folder("XDG_STATE_HOME", ".local/state", "firn/history", path))
+        return false;
+    make_folders(path);
+    return true;
 }

@@ -29,4 +29,10 @@ firn_status tool_default_checkpoint(char path[TOOL_PATH], firn_error *error);
 /* The folder for packed parameters beside it; makes it where it isn't there. */
 firn_status tool_pack_cache(char path[TOOL_PATH], firn_error *error);
 
+/*
+ * The file for messages typed in earlier runs: $XDG_STATE_HOME/firn/history, else ~/.local/state/firn/history. Makes
+ * its folder if it can; false where no place is known.
+ */
+bool tool_history_file(char path[TOOL_PATH]);
+
 #endif

@@ -27,6 +27,7 @@ struct tool_terminal {
     EditLine *editor; /* NULL: plain lines */
     History *history;
     bool cancelled;
+    char history_path[TOOL_PATH]; /* empty: none */
 #endif
 };
 
@@ -118,6 +119,10 @@ static void start_editor(tool_terminal *terminal)
     EditLine *const editor = terminal->editor;
     history(terminal->history, &event, H_SETSIZE, 1000);
     history(terminal->history, &event, H_SETUNIQUE, 1);
+    if (tool_history_file(terminal->history_path))
+        history(terminal->history, &event, H_LOAD, terminal->history_path);
+    else
+        terminal->history_path[0] = '\0';
     el_set(editor, EL_CLIENTDATA, terminal);
     el_set(editor, EL_PROMPT, show_prompt);
     el_set(editor, EL_EDITOR, "emacs");
@@ -149,11 +154,36 @@ static tool_typed read_edited(tool_terminal *terminal, const char **line, size_t
     return TOOL_TYPED_MESSAGE;
 }
 
+/*
+ * Writes the history beside its file and puts it in its place whole, so that a kill leaves the one or the other. A
+ * conversation is no worse without it: that it fails is no error.
+ */
+static void save_history(const tool_terminal *terminal)
+{
+    char path[TOOL_PATH + 8];
+    HistEvent event;
+    if (terminal->history_path[0] == '\0')
+        return;
+    snprintf(path, sizeof path, "%s.XXXXXX", terminal->history_path);
+    const int descriptor = mkstemp(path); /* for the user alone */
+    FILE *const file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+    if (file == NULL) {
+        if (descriptor >= 0)
+            close(descriptor);
+        return;
+    }
+    const bool written = history(terminal->history, &event, H_SAVE_FP, file) >= 0;
+    if (fclose(file) != 0 || !written || rename(path, terminal->history_path) != 0)
+        unlink(path);
+}
+
 static void remember(const tool_terminal *terminal)
 {
     HistEvent event;
-    if (edits(terminal) && terminal->length > 0)
-        history(terminal->history, &event, H_ENTER, terminal->message);
+    if (!edits(terminal) || terminal->length == 0)
+        return;
+    history(terminal->history, &event, H_ENTER, terminal->message);
+    save_history(terminal);
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages typed by a person: with line editing, history and pastes of several lines where standard input is a terminal
- * and libedit was there at the build, else plain lines. A line that ends in a backslash goes on in the next.
+ * and libedit was there at the build, else plain lines. A line that ends in a backslash goes on in the next. The
+ * history is kept for the next run.
  */
 #ifndef FIRN_TOOLS_COMMON_TERMINAL_H
 #define FIRN_TOOLS_COMMON_TERMINAL_H

@@ -569,7 +569,7 @@ static firn_status parse(settings *s, int argc, char **argv, firn_error *error)
         {"--logprobs", "N", TOOL_COUNT, &s->n_logprobs, MOST_LOGPROBS,
          "with --json: log-probabilities, and N alternatives; a text prompt is taken as with --raw"},
         {"-i,--interactive,-cnv,--conversation", NULL, TOOL_ON, &s->interactive, 0,
-         "talk in the terminal; /help there"},
+         "talk in the terminal; /help there; what was typed is kept in ~/.local/state/firn/history"},
         {"--raw,-no-cnv,--no-conversation", NULL, TOOL_ON, &s->raw, 0,
          "continue the prompt as it is; default: answer it, where it is text and there is a chat template"},
         {"-sys,--system-prompt", "TEXT", TOOL_TEXT, &s->chat.system, 0, "the system message, taken as it is"},

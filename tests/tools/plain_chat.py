@@ -19,9 +19,10 @@ WAIT_S = 60
 class Terminal:
     """A window of a tmux server of its own, in which the program runs."""
 
-    def __init__(self, folder, command):
+    def __init__(self, folder, state, command):
         self.socket = os.path.join(folder, "tmux")
-        self.tmux("-f", os.devnull, "-u", "new-session", "-d", "-x", "100", "-y", "40", "env", "LC_ALL=C.UTF-8", *command)
+        self.tmux("-f", os.devnull, "-u", "new-session", "-d", "-x", "100", "-y", "40", "env", "LC_ALL=C.UTF-8",
+                  f"XDG_STATE_HOME={state}", *command)
         self.tmux("set-option", "-g", "remain-on-exit", "on")
 
     def tmux(self, *arguments, **options):
@@ -61,9 +62,9 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(generate, *arguments):
+def terminal(generate, *arguments, state=None):
     with tempfile.TemporaryDirectory(prefix="firn-chat-") as folder:
-        window = Terminal(folder, [generate.program, *generate.model, "-i", "-s", "7", *arguments])
+        window = Terminal(folder, state or folder, [generate.program, *generate.model, "-i", "-s", "7", *arguments])
         try:
             window.wait_for_prompt()
             yield window, folder
@@ -107,6 +108,38 @@ def test_a_talk_in_a_terminal(generate):
         window.wait_for_prompt()  # before it, the terminal would take the key as text
         window.keys("C-d")
         window.wait("end", lambda _: window.tmux("display-message", "-p", "#{pane_dead}").strip() == "1")
+
+
+def test_the_history_outlives_the_program(generate):
+    with tempfile.TemporaryDirectory(prefix="firn-chat-") as state:
+        path = os.path.join(state, "firn", "history")
+        with terminal(generate, "-n", "2", state=state) as (window, _):
+            window.paste("first é\nsecond")
+            window.wait_for("second")
+            window.keys("Enter")
+            window.wait_for_prompt()
+            say(window, "/seed 3")
+        assert os.stat(path).st_mode & 0o777 == 0o600 and os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o700
+        assert os.listdir(os.path.dirname(path)) == ["history"]
+        with terminal(generate, "-n", "2", state=state) as (window, folder):
+            window.keys("Up", "Up", "Enter")
+            window.wait_for("> first é")
+            window.wait_for_prompt()
+            assert saved(window, folder)[0] == ("user", "first é\nsecond")
+        with open(path, "a", encoding="utf-8") as file:
+            file.writelines(f"/seed {i}\n" for i in range(3000))
+        with terminal(generate, state=state) as (window, _):
+            say(window, "/seed 3000")
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().split("\n")
+        assert len(lines) == 1002 and lines[1000:] == ["/seed\\0403000", ""], lines[998:]
+        shutil.rmtree(os.path.dirname(path))
+        with open(os.path.dirname(path), "w", encoding="utf-8"):  # no place for it, and nobody minds
+            pass
+        with terminal(generate, state=state) as (window, _):
+            assert "error" not in say(window, "/seed 3")
+        status, _, err = generate.run("-i", text="/seed 3\n", env=dict(os.environ, XDG_STATE_HOME=state + "/none"))
+        assert status == 0 and not os.path.exists(state + "/none"), err
 
 
 def test_a_paste_is_one_message(generate):
