@@ -131,7 +131,7 @@ typedef struct mod_vocabulary {
     base_slice word_suffix;         /* BPE */
     uint32_t longest_word;          /* WordPiece: characters */
     const base_slice *merge_rights; /* [n_merges] or NULL; with it, `merges` has the left sides */
-    const int32_t *added_ids;       /* [n_added] or NULL */
+    const int32_t *added_ids;       /* [n_added] or NULL: those that the types tell of */
     const uint32_t *added_flags;    /* [n_added] of MOD_ADDED_ */
     uint32_t n_added;
     const int32_t *before, *after; /* [n_before], [n_after]: put around a text */

@@ -5,8 +5,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 
-enum { TOKEN_CONTROL = 3 }; /* in tokenizer.ggml.token_type */
+enum { TOKEN_UNKNOWN = 2, TOKEN_CONTROL = 3, TOKEN_USER_DEFINED = 4 }; /* in tokenizer.ggml.token_type */
 
 /* Byte-level vocabularies whose texts begin with a bos token although the file need not say so, by pre-tokeniser. */
 static const char *const pre_with_bos[] = {"llama-bpe", "llama3", "llama-v3", "tekken"};
@@ -152,6 +153,77 @@ static firn_status read_rules(const mod_gguf *file, bool sentence, mod_vocabular
                              : mod_gguf_text(file, "tokenizer.chat_template", MOD_OPTIONAL, &out->chat_template, error);
 }
 
+/*
+ * Which special tokens take in the white space beside them. No key says so: it goes by what is written in other keys,
+ * capitals or not. The first rule that fits counts.
+ */
+static const struct {
+    const char *key, *part, *token; /* NULL: all special ones but those below */
+    uint32_t flag;
+} white_space_rules[] = {
+    {"tokenizer.ggml.pre", "jina-v2-de", "<mask>", MOD_ADDED_LEFT_SPACE},
+    {"tokenizer.ggml.pre", "jina-v2-es", "<mask>", MOD_ADDED_LEFT_SPACE},
+    {"tokenizer.ggml.pre", "jina-v2-code", "<mask>", MOD_ADDED_LEFT_SPACE},
+    {"general.architecture", "nomic-bert-moe", "<mask>", MOD_ADDED_LEFT_SPACE},
+    {"general.architecture", "jina-bert-v3", "<mask>", MOD_ADDED_LEFT_SPACE},
+    {"general.name", "phi-3", NULL, MOD_ADDED_RIGHT_SPACE},
+    {"general.name", "phi3", NULL, MOD_ADDED_RIGHT_SPACE},
+    {"general.name", "modern-bert", "[MASK]", MOD_ADDED_LEFT_SPACE},
+};
+
+static bool contains(base_slice text, const char *part)
+{
+    const size_t length = strlen(part);
+    for (size_t i = 0; i + length <= text.length; i++)
+        if (strncasecmp(text.data + i, part, length) == 0)
+            return true;
+    return false;
+}
+
+static bool takes_space(base_slice text, const char *token)
+{
+    if (token != NULL)
+        return base_slice_is(text, token);
+    return !base_slice_is(text, "<unk>") && !base_slice_is(text, "<s>") && !base_slice_is(text, "<|endoftext|>");
+}
+
+/* Lists the special tokens, with the flag for those that the rule is about. */
+static firn_status list_special(const mod_gguf *file, const char *token, uint32_t flag, mod_vocabulary *v,
+                                firn_error *error)
+{
+    uint32_t n_special = 0;
+    for (uint32_t i = 0; i < v->n_tokens; i++)
+        n_special += v->types[i] >= TOKEN_UNKNOWN && v->types[i] <= TOKEN_USER_DEFINED;
+    int32_t *const ids = base_arena_allocate(&v->arena, (n_special + 1) * sizeof *ids);
+    uint32_t *const flags = base_arena_allocate(&v->arena, (n_special + 1) * sizeof *flags);
+    if (ids == NULL || flags == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "%s: no memory for the %" PRIu32 " special tokens",
+                         file->path, n_special);
+    v->added_ids = ids;
+    v->added_flags = flags;
+    for (uint32_t i = 0; i < v->n_tokens; i++) {
+        if (v->types[i] < TOKEN_UNKNOWN || v->types[i] > TOKEN_USER_DEFINED)
+            continue;
+        ids[v->n_added] = (int32_t)i;
+        flags[v->n_added++] = (v->types[i] == TOKEN_USER_DEFINED ? 0U : MOD_ADDED_CONTROL) |
+                              (takes_space(v->tokens[i], token) ? flag : 0U);
+    }
+    return FIRN_OK;
+}
+
+static firn_status read_white_space(const mod_gguf *file, mod_vocabulary *out, firn_error *error)
+{
+    for (size_t i = 0; out->types != NULL && i < sizeof white_space_rules / sizeof white_space_rules[0]; i++) {
+        base_slice value = {NULL, 0};
+        const firn_status status = mod_gguf_text(file, white_space_rules[i].key, MOD_OPTIONAL, &value, error);
+        if (status != FIRN_OK)
+            return status;
+        if (contains(value, white_space_rules[i].part))
+            return list_special(file, white_space_rules[i].token, white_space_rules[i].flag, out, error);
+    }
+    return FIRN_OK;
+}
+
 firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_error *error)
 {
     *out = (mod_vocabulary){.arena = {.limit = SIZE_MAX}}; /* what is copied is bounded by the file */
@@ -165,6 +237,8 @@ firn_status mod_vocabulary_read(const mod_gguf *file, mod_vocabulary *out, firn_
         status = read_ids(file, sentence, out, error);
     if (status == FIRN_OK)
         status = read_rules(file, sentence, out, error);
+    if (status == FIRN_OK)
+        status = read_white_space(file, out, error);
     return status;
 }
 

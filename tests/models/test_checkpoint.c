@@ -214,6 +214,52 @@ Test(checkpoint, vocabulary_defaults)
     }
 }
 
+/* Special tokens that take in white space, by what other keys say. */
+Test(checkpoint, tokens_with_white_space)
+{
+    static const char *const tokens[] = {"<unk>", "<s>", "</s>", "<mask>", "[MASK]", "a"};
+    static const int32_t types[] = {2, 3, 3, 3, 4, 1};
+    enum { N_TOKENS = 6, LISTED = 5, CONTROL = MOD_ADDED_CONTROL };
+    enum { LEFT = CONTROL | MOD_ADDED_LEFT_SPACE, RIGHT = CONTROL | MOD_ADDED_RIGHT_SPACE };
+    static const struct {
+        const char *key, *value;
+        uint32_t flags[LISTED]; /* all 0: no list */
+    } cases[] = {
+        {"general.name", "ph-3", {0}},
+        {"general.name", "A Phi-3 that is tiny", {CONTROL, CONTROL, RIGHT, RIGHT, MOD_ADDED_RIGHT_SPACE}},
+        {"general.name", "PHI3", {CONTROL, CONTROL, RIGHT, RIGHT, MOD_ADDED_RIGHT_SPACE}},
+        {"general.name", "modern-bert", {CONTROL, CONTROL, CONTROL, CONTROL, MOD_ADDED_LEFT_SPACE}},
+        {"tokenizer.ggml.pre", "jina-v2-es", {CONTROL, CONTROL, CONTROL, LEFT, 0}},
+        {"general.architecture", "nomic-bert-moe", {CONTROL, CONTROL, CONTROL, LEFT, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gguf_builder *const builder = gguf_create();
+        gguf_buffer texts = {0}, numbers = {0};
+        for (size_t t = 0; t < N_TOKENS; t++)
+            gguf_append_string(&texts, tokens[t], strlen(tokens[t]));
+        gguf_append(&numbers, types, sizeof types);
+        gguf_set_text(builder, "general.architecture", "llama");
+        gguf_set_text(builder, "tokenizer.ggml.model", "llama");
+        gguf_set_array(builder, "tokenizer.ggml.tokens", GGUF_STRING, N_TOKENS, &texts);
+        gguf_set_array(builder, "tokenizer.ggml.token_type", GGUF_I32, N_TOKENS, &numbers);
+        gguf_set_text(builder, cases[i].key, cases[i].value);
+        char *const path = gguf_write(builder);
+        mod_checkpoint *c;
+        firn_error error = {0};
+        cr_assert_eq(mod_checkpoint_open_vocabulary(path, &c, &error), FIRN_OK, "%s", error.message);
+        const mod_vocabulary *const v = mod_checkpoint_vocabulary(c);
+        cr_expect_eq(v->n_added, cases[i].flags[0] != 0 ? LISTED : 0, "%s", cases[i].value);
+        for (uint32_t a = 0; a < v->n_added; a++)
+            cr_expect(v->added_ids[a] == (int32_t)a && v->added_flags[a] == cases[i].flags[a], "%s: %s has flags %u",
+                      cases[i].value, tokens[a], v->added_flags[a]);
+        mod_checkpoint_close(c);
+        support_remove(path);
+        gguf_destroy(builder);
+        free(texts.data);
+        free(numbers.data);
+    }
+}
+
 Test(checkpoint, released_pages_come_back)
 {
     tiny_options options = tiny_default("llama");

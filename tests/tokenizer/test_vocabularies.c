@@ -87,6 +87,33 @@ static void check_strings(const char *name)
     free(expected);
 }
 
+/* White space after a special token goes, but for a few: the ids are llama.cpp's. */
+Test(vocabularies, phi_3_takes_in_white_space)
+{
+    static const struct {
+        const char *text;
+        int32_t ids[16]; /* 0: the end */
+    } cases[] = {
+        {"<|user|>\n  Hi <|end|> \n\t x<|assistant|>\n", {32010, 6324, 29871, 32007, 921, 32001}},
+        {"a </s>  b<|endoftext|>  d <s> e", {263, 29871, 2, 289, 32000, 259, 270, 29871, 1, 29871, 321}},
+    };
+    char *const file = support_shared("tokenizer/ggml-vocab-phi-3.gguf");
+    if (!file)
+        cr_skip("no phi-3 in the shared folder");
+    support_vocabulary v = support_vocabulary_open(file);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        tok_ids ids = encode(&v, base_slice_from(cases[c].text), TOK_PARSE_SPECIAL);
+        size_t n_ids = 0;
+        while (cases[c].ids[n_ids] != 0)
+            n_ids++;
+        cr_expect(ids.count == n_ids && memcmp(ids.ids, cases[c].ids, n_ids * sizeof *ids.ids) == 0, "%s",
+                  cases[c].text);
+        tok_ids_free(&ids);
+    }
+    support_vocabulary_close(&v);
+    free(file);
+}
+
 Test(vocabularies, strings_gpt_2)
 {
     check_strings("gpt-2");
