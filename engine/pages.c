@@ -97,8 +97,13 @@ static bool add_piece(group_store *group)
         mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED)
         return false;
-    /* large pages: a step reads 8 KiB here and 8 KiB there, and finding the addresses took most of its time */
-    (void)madvise(map, (size_t)bytes, MADV_HUGEPAGE);
+    /*
+     * Large pages: at depth a step reads 8 KiB here and 8 KiB there, and finding the addresses took much of its time. A
+     * short text, which has one page, does without, and with less memory.
+     */
+    uint64_t small;
+    if (base_align_u64(group->bytes, 4096, &small))
+        (void)madvise(map + small, (size_t)(bytes - small), MADV_HUGEPAGE);
     piece *const p = (piece *)(void *)(map + PIECE_PAGES * group->bytes);
     p->map = map;
     p->map_bytes = (size_t)bytes;
