@@ -80,13 +80,4 @@ ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_bloc
     dot_columns(f, tile, n_blocks, x, 1, 1, out, 0);
 }
 
-/* All columns, panel by panel. */
-ALWAYS_INLINE void dot_panels(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                              uint32_t n_columns, float *out, size_t out_stride)
-{
-    for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        dot_columns(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, KERN_PANEL, n_columns - c,
-                    out + c * out_stride, out_stride);
-}
-
 #endif

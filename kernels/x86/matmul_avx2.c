@@ -185,6 +185,17 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
 
 enum { GROUP = 8, GROUP_TERMS = KERN_TILE_ROWS * 2 * GROUP }; /* blocks; floats: scale and sum of each row and block */
 
+/* The inputs' scales, side by side at the front of `scratch`; those of blocks that fill up the last group are 0. */
+ALWAYS_INLINE float *copy_scales(const uint8_t *x, uint32_t n_blocks, uint32_t n_whole, uint8_t *scratch)
+{
+    float *const scales = (float *)(void *)scratch;
+    for (uint32_t b = 0; b < n_blocks; b++)
+        memcpy(&scales[b], x + (size_t)b * KERN_INT16_BYTES, sizeof scales[b]);
+    for (uint32_t b = n_blocks; b < n_whole; b++)
+        scales[b] = 0.0f;
+    return scales;
+}
+
 ALWAYS_INLINE __m256i block_products(const uint8_t *weights, const uint8_t *x)
 {
     const __m128i *const w = (const __m128i *)(const void *)(weights + 2);
@@ -294,10 +305,10 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 {
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
     if (x->n_columns == 1) {
-        float *const scales = copy_scales(x->int16_panels, n_blocks, GROUP, scratch);
+        const uint32_t n_whole = (n_blocks + GROUP - 1) / GROUP * GROUP;
+        float *const scales = copy_scales(x->int16_panels, n_blocks, n_whole, scratch);
         for (uint32_t t = tile_begin; t < tile_end; t++)
-            tile_in_place(weights, t, x->int16_panels, scales, scales + whole_groups(n_blocks, GROUP),
-                          out + (size_t)t * KERN_TILE_ROWS);
+            tile_in_place(weights, t, x->int16_panels, scales, scales + n_whole, out + (size_t)t * KERN_TILE_ROWS);
         return;
     }
     const size_t column_bytes = (size_t)n_blocks * KERN_INT16_BYTES;

@@ -25,16 +25,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
     return _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
-#include "kernels/ref/dot_body.h"
-
-enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
-
-ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                uint32_t n_columns, float *out, size_t out_stride)
-{
-    dot_panels(f, tile, n_blocks, x, n_columns, out, out_stride);
-}
-
+#include "kernels/ref/dot_columns_body.h"
 #include "kernels/x86/codebook_body.h"
 #include "kernels/ref/matmul_body.h"
 

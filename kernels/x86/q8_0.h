@@ -34,24 +34,6 @@ ALWAYS_INLINE row_pointers tile_rows(const kern_matrix *weights, uint32_t tile)
     return rows;
 }
 
-/* Blocks, with room for a last group that is not full. */
-ALWAYS_INLINE uint32_t whole_groups(uint32_t n_blocks, uint32_t group)
-{
-    return (n_blocks + group - 1) / group * group;
-}
-
-/* The inputs' scales, side by side at the front of `scratch`; those of blocks that fill up the last group are 0. */
-ALWAYS_INLINE float *copy_scales(const uint8_t *x, uint32_t n_blocks, uint32_t group, uint8_t *scratch)
-{
-    float *const scales = (float *)(void *)scratch;
-    const uint32_t n = whole_groups(n_blocks, group);
-    for (uint32_t b = 0; b < n; b++)
-        scales[b] = 0.0f;
-    for (uint32_t b = 0; b < n_blocks; b++)
-        memcpy(&scales[b], x + (size_t)b * KERN_INT16_BYTES, sizeof scales[b]);
-    return scales;
-}
-
 /* Transposes an 8 x 8 matrix of dwords. */
 ALWAYS_INLINE void transpose_eight(__m256i *v)
 {
