@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of generation parameters that aren't allowed are refused alike on the command line, in a preset, in a record and
 in a conversation: one line that names the parameter and says what is allowed."""
-import argparse
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
-CHECKPOINT = "SmolLM2-135M-Instruct.Q4_1.gguf"
-SKIPPED = 77
+from plain_generate import find_checkpoint, run_in_folders
+
 # name, value as JSON text, what the message says beside the name
 BAD = [
     *((name, value, allowed)
@@ -35,11 +33,6 @@ BAD = [
 ]
 ALIASES = (("max_tokens", "-2", "n_predict"), ("temp", "-1", "temperature"))
 NOT_JSON = ("NaN", "Infinity", "-Infinity", "01", "'a'")
-
-
-def find_checkpoint():
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(os.environ.get("FIRN_CHECKPOINTS") or os.path.join(cache, "firn"), CHECKPOINT)
 
 
 class Interfaces:
@@ -117,18 +110,5 @@ def test_a_conversation(interfaces):
     assert "\ntemperature            0.3 " in done.stderr.decode() # nothing changed
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", required=True)
-    if not os.path.exists(find_checkpoint()):
-        print(f"skipped: {find_checkpoint()} isn't there")
-        sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
-    build = parser.parse_args().build
-    for name, test in sorted(globals().items()):
-        if name.startswith("test_"):
-            with tempfile.TemporaryDirectory() as folder:
-                test(Interfaces(build, folder))
-            print("passed", name)
-
-
-main()
+if __name__ == "__main__":
+    sys.exit(run_in_folders(globals(), Interfaces))

@@ -2,20 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """generate --explain-json and --explain-html on the default checkpoint; the page in headless Chromium: what a token's
 row says, the mouse and the keys, no error, nothing fetched, and texts that could end a script."""
-import argparse
 import html
 import json
 import math
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
-CHECKPOINT = "SmolLM2-135M-Instruct.Q4_1.gguf"
-SKIPPED = 77
+from plain_generate import find_checkpoint, run_in_folders
+
 # What a page says of itself, put behind it: a scenario of events, whose findings become the page's only text.
 PROBE = """<script>
 const found = {errors: window.faults, texts: [...holder.children].map(e => e.textContent).join(""),
@@ -43,11 +40,6 @@ found.fetched = performance.getEntriesByType("resource").length;
 document.documentElement.innerHTML = "<body><pre id=found></pre></body>";
 document.getElementById("found").textContent = JSON.stringify(found);
 </script>"""
-
-
-def find_checkpoint():
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(os.environ.get("FIRN_CHECKPOINTS") or os.path.join(cache, "firn"), CHECKPOINT)
 
 
 class Explained:
@@ -156,19 +148,5 @@ def test_places_that_cant_be_written(explained):
     assert done.returncode == 1 and b"--explain" in done.stderr, done.stderr
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", required=True)
-    for what, there in ((find_checkpoint(), os.path.exists(find_checkpoint())), ("chromium", shutil.which("chromium"))):
-        if not there:
-            print(f"skipped: {what} isn't there")
-            sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
-    build = parser.parse_args().build
-    for name, test in sorted(globals().items()):
-        if name.startswith("test_"):
-            with tempfile.TemporaryDirectory() as folder:
-                test(Explained(build, folder))
-            print("passed", name)
-
-
-main()
+if __name__ == "__main__":
+    sys.exit(run_in_folders(globals(), Explained, "chromium"))

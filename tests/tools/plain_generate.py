@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -300,6 +301,26 @@ def run_tests(tests, *arguments):
     for name, test in sorted(tests.items()):
         if name.startswith("test_"):
             test(generate)
+            print("passed", name)
+    return 0
+
+
+def run_in_folders(tests, make, *needed):
+    """Runs the functions called test_… with what make(build, folder) gives, each in an empty folder. `needed`: programs
+    that are needed beside the checkpoint."""
+    parser = argparse.ArgumentParser(description="Tests generate.")
+    parser.add_argument("--build", required=True, help="folder of a finished build")
+    build = parser.parse_args().build
+    missing = [program for program in needed if not shutil.which(program)]
+    if not os.path.exists(find_checkpoint()):
+        missing.append(find_checkpoint())
+    if missing:
+        print(f"skipped: {missing[0]} isn't there")
+        return 1 if os.environ.get("CI") == "true" else SKIPPED
+    for name, test in sorted(tests.items()):
+        if name.startswith("test_"):
+            with tempfile.TemporaryDirectory() as folder:
+                test(make(build, folder))
             print("passed", name)
     return 0
 

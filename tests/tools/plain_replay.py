@@ -2,22 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """generate --record and --replay on the default checkpoint: what a record holds, that its text comes again byte for
 byte whatever the threads and the kernels, and what is said where it doesn't."""
-import argparse
 import hashlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
-CHECKPOINT = "SmolLM2-135M-Instruct.Q4_1.gguf"
-SKIPPED = 77
-
-
-def find_checkpoint():
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(os.environ.get("FIRN_CHECKPOINTS") or os.path.join(cache, "firn"), CHECKPOINT)
+from plain_generate import find_checkpoint, run_in_folders
 
 
 class Generate:
@@ -131,18 +123,5 @@ def test_bad_records_and_places(generate):
     assert status == 1 and "/nowhere/x" in err, err
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", required=True)
-    if not os.path.exists(find_checkpoint()):
-        print(f"skipped: {find_checkpoint()} isn't there")
-        sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
-    build = parser.parse_args().build
-    for name, test in sorted(globals().items()):
-        if name.startswith("test_"):
-            with tempfile.TemporaryDirectory() as folder:
-                test(Generate(build, folder))
-            print("passed", name)
-
-
-main()
+if __name__ == "__main__":
+    sys.exit(run_in_folders(globals(), Generate))
