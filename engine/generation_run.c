@@ -29,15 +29,11 @@ static firn_status start(firn_generation *g, firn_session *session, firn_error *
     return status;
 }
 
-typedef struct receiver {
-    const float **logits;
-} receiver;
-
 static bool receive(void *argument, size_t entry, size_t index, const float *logits)
 {
-    const receiver *const r = argument;
+    const float **const of_entry = argument;
     (void)index;
-    r->logits[entry] = logits; /* of a step of few tokens, all stay until the next */
+    of_entry[entry] = logits; /* of a step of few tokens, all stay until the next */
     return true;
 }
 
@@ -46,7 +42,6 @@ static firn_status step_rows(firn_generation *g, const float **logits, firn_erro
 {
     firn_generation_step steps[FIRN_GENERATION_ROWS];
     firn_batch_entry entries[FIRN_GENERATION_ROWS];
-    receiver r = {logits};
     size_t n_entries = 0;
     firn_status status = FIRN_OK;
     for (size_t i = 0; i < g->n_rows; i++) {
@@ -57,7 +52,7 @@ static firn_status step_rows(firn_generation *g, const float **logits, firn_erro
             entries[n_entries++] = (firn_batch_entry){row->session, &steps[i].id, 1, FIRN_LOGITS_LAST};
     }
     if (n_entries > 1)
-        status = firn_batch_append(g->batch, entries, n_entries, receive, &r, error);
+        status = firn_batch_append(g->batch, entries, n_entries, receive, logits, error);
     for (size_t i = n_entries > 1 ? n_entries : 0; i < g->n_rows && status == FIRN_OK; i++) {
         status = firn_session_append(g->rows[i].session, &steps[i].id, 1, FIRN_LOGITS_LAST, NULL, NULL, error);
         logits[i] = firn_session_logits(g->rows[i].session);
