@@ -3,11 +3,11 @@
  * bench-kernels: the matmul of each weight type and instruction-set level on one core, for one column and for several:
  * bytes of weights and multiply-adds a second, beside what the core could do. It finds the types that are slow.
  */
+#include "base/clock.h"
 #include "bench/report.h"
 
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
-#include "tools/common_system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,14 +103,14 @@ static double tile_rate(const problem *p, const kern_table *table, uint32_t n_co
     const uint32_t n_tiles = kern_tiles(&p->matrix), step = 1 + 64 / n_columns;
     double best = 0;
     for (uint32_t r = 0; r < repetitions; r++) {
-        const double start = tool_seconds();
+        const double start = base_seconds();
         double seconds = 0;
         uint32_t done = 0;
         while (done < n_tiles && seconds < long_enough) {
             const uint32_t end = n_tiles - done < step ? n_tiles : done + step;
             kern_matmul(table, &p->matrix, done, end, &x, p->out, p->matrix.n_rows, p->scratch);
             done = end;
-            seconds = tool_seconds() - start;
+            seconds = base_seconds() - start;
         }
         best = done / seconds > best ? done / seconds : best;
     }

@@ -4,10 +4,10 @@
  * prompt once, then all texts together. Says how much of the time went by in the model, in picking tokens, and in the
  * scheduler itself.
  */
+#include "base/clock.h"
 #include "bench/options.h"
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
-#include "tools/common_system.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static bool note_first(void *argument, const firn_generation *generation)
     double *const first = argument;
     (void)generation;
     if (*first == 0)
-        *first = tool_seconds();
+        *first = base_seconds();
     return true;
 }
 
@@ -75,13 +75,13 @@ static firn_status measure(firn_model *model, const settings *s, uint32_t n_sequ
     for (uint32_t i = 0; i < s->n_prompt; i++)
         ids[i] = (int32_t)((i + 1) * 2654435761U % n_vocab);
     firn_status status = firn_scheduler_create(model, &options, &scheduler, error);
-    const double start = tool_seconds();
+    const double start = base_seconds();
     if (status == FIRN_OK)
         status = submit_all(scheduler, s, ids, n_sequences, &first, error);
     if (status == FIRN_OK)
         status = firn_scheduler_run(scheduler, error);
     if (status == FIRN_OK)
-        *r = (rates){first - start, tool_seconds() - start, firn_scheduler_measure(scheduler)};
+        *r = (rates){first - start, base_seconds() - start, firn_scheduler_measure(scheduler)};
     firn_scheduler_release(scheduler);
     free(ids);
     return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/measure.h"
 
-#include "tools/common_system.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -101,11 +101,11 @@ static firn_status append(const timelines *t, size_t first, size_t n, firn_error
 static firn_status run_once(const timelines *t, bench_pair pair, double *seconds, firn_error *error)
 {
     const size_t depth = firn_session_length(t->sessions[0]);
-    const double start = tool_seconds();
+    const double start = base_seconds();
     firn_status status = pair.n_prompt > 0 ? append(t, 0, pair.n_prompt, error) : FIRN_OK;
     for (uint32_t i = 0; i < pair.n_gen && status == FIRN_OK; i++)
         status = append(t, (size_t)pair.n_prompt + i, 1, error);
-    *seconds = tool_seconds() - start;
+    *seconds = base_seconds() - start;
     for (uint32_t i = 0; i < t->count; i++)
         firn_session_rewind(t->sessions[i], depth);
     return status;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/roofline.h"
 
+#include "base/clock.h"
 #include "base/pool.h"
 #include "bench/int8.h"
 #include "bench/measure.h"
 #include "kernels/cpu.h"
-#include "tools/common_system.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -94,9 +94,9 @@ static void multiply(void *argument, uint32_t thread)
 
 static double run_seconds(base_pool *pool, base_pool_task task, void *argument)
 {
-    const double start = tool_seconds();
+    const double start = base_seconds();
     base_pool_run(pool, task, argument);
-    return tool_seconds() - start;
+    return base_seconds() - start;
 }
 
 /* Seconds of the fastest of several runs. */
@@ -160,10 +160,10 @@ static firn_status measure_float(bench_roofline *out, firn_error *error)
     openblas_set_num_threads((int)out->n_threads);
     double least = 0;
     for (int run = 0; run < RUNS; run++) {
-        const double start = tool_seconds();
+        const double start = base_seconds();
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SGEMM_WIDTH, SGEMM_WIDTH, SGEMM_WIDTH, 1, values,
                     SGEMM_WIDTH, values + n * n, SGEMM_WIDTH, 0, values + 2 * n * n, SGEMM_WIDTH);
-        const double seconds = tool_seconds() - start;
+        const double seconds = base_seconds() - start;
         least = run == 0 || seconds < least ? seconds : least;
     }
     out->float_operations = 2.0 * SGEMM_WIDTH * SGEMM_WIDTH * SGEMM_WIDTH / least;

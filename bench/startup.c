@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a user waits for: a whole process, measured from outside. */
+#include "base/clock.h"
 #include "bench/measure.h"
 
 #include "tools/common_system.h"
@@ -41,7 +42,7 @@ static void become(const char *program, char *const *arguments, int output)
 static firn_status run_program(char *const *arguments, double *seconds, uint64_t *peak_memory, firn_error *error)
 {
     int ends[2];
-    const double start = tool_seconds();
+    const double start = base_seconds();
     if (pipe(ends) != 0)
         return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "no pipe: %s", strerror(errno));
     const pid_t process = fork();
@@ -50,7 +51,7 @@ static firn_status run_program(char *const *arguments, double *seconds, uint64_t
     close(ends[1]);
     char bytes[256];
     ssize_t count = process < 0 ? -1 : read(ends[0], bytes, sizeof bytes);
-    *seconds = tool_seconds() - start;
+    *seconds = base_seconds() - start;
     while (count > 0)
         count = read(ends[0], bytes, sizeof bytes);
     close(ends[0]);

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/checked.h"
+#include "base/clock.h"
 #include "engine/generation_p.h"
 #include "engine/guidance.h"
 #include "engine/model.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { RESERVED_TOKENS = 1 << 15, RESERVED_BYTES = 16 }; /* a token; longer ones are rare */
-
-double eng_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- making one ---- */
 
@@ -308,8 +301,8 @@ static firn_end end_after(const firn_generation *g, int32_t id, eng_answer_event
     for (size_t i = 0; i < g->n_rows && g->options.n_ctx != 0; i++)
         if (g->rows[i].n_prompt + g->answer.n_tokens > g->options.n_ctx)
             return FIRN_END_CONTEXT;
-    return p->t_max_predict_ms > 0 && 1e3 * (eng_seconds() - g->start) >= p->t_max_predict_ms ? FIRN_END_TIME
-                                                                                              : FIRN_END_NOT_YET;
+    return p->t_max_predict_ms > 0 && 1e3 * (base_seconds() - g->start) >= p->t_max_predict_ms ? FIRN_END_TIME
+                                                                                               : FIRN_END_NOT_YET;
 }
 
 /* Takes from the sampler and the constraint what the text no longer has. */
@@ -386,7 +379,7 @@ firn_status firn_generation_take_rows(firn_generation *generation, const float *
     if (g->end != FIRN_END_NOT_YET)
         return FIRN_OK;
     if (!g->begun && g->parameters.t_max_predict_ms > 0)
-        g->start = eng_seconds();
+        g->start = base_seconds();
     g->begun = true;
     firn_status status = shape(g, logits, &shaped, error);
     if (status == FIRN_OK)

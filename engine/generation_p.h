@@ -36,8 +36,6 @@ struct firn_generation {
     firn_batch *batch; /* of firn_generation_advance, for rows of one model */
 };
 
-double eng_seconds(void); /* of a clock that never goes back */
-
 /* Appends a token that somebody else picked. *taken: a banned string didn't come of it. */
 firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error);
 

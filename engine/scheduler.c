@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "engine/scheduler_p.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DEFAULT_MEMORY = 1 << 30 };
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- a scheduler's life ---- */
 
@@ -296,14 +289,14 @@ static void take_rows(void *argument, uint32_t thread)
 static bool take_logits(void *argument, const eng_row *rows, uint32_t n_rows)
 {
     firn_scheduler *const s = argument;
-    const double start = seconds();
+    const double start = base_seconds();
     picking p = {.scheduler = s, .rows = rows};
     for (uint32_t i = 0; i < n_rows; i++)
         if (i == 0 || rows[i].entry != rows[i - 1].entry)
             p.firsts[p.n_firsts++] = i;
     p.firsts[p.n_firsts] = n_rows;
     base_pool_run(s->model->context->pool, take_rows, &p);
-    s->figures.sampling_seconds += seconds() - start;
+    s->figures.sampling_seconds += base_seconds() - start;
     return true;
 }
 
@@ -356,9 +349,9 @@ static void fail_all(firn_scheduler *s, firn_status status, const firn_error *er
 static firn_status run_entries(firn_scheduler *s, firn_error *error)
 {
     firn_error fault = {0};
-    const double start = seconds(), sampling = s->figures.sampling_seconds;
+    const double start = base_seconds(), sampling = s->figures.sampling_seconds;
     const firn_status status = eng_batch_append(s->batch, s->entries, s->n_entries, take_logits, s, &fault);
-    s->figures.model_seconds += seconds() - start - (s->figures.sampling_seconds - sampling);
+    s->figures.model_seconds += base_seconds() - start - (s->figures.sampling_seconds - sampling);
     s->figures.n_steps++;
     if (status != FIRN_OK) {
         fail_all(s, status, &fault);
@@ -374,7 +367,7 @@ static firn_status run_entries(firn_scheduler *s, firn_error *error)
 firn_status firn_scheduler_step(firn_scheduler *scheduler, bool *more, firn_error *error)
 {
     firn_scheduler *const s = scheduler;
-    const double start = seconds();
+    const double start = base_seconds();
     firn_status status = FIRN_OK;
     eng_scheduler_empty_inbox(s);
     drop_cancelled(s);
@@ -385,7 +378,7 @@ firn_status firn_scheduler_step(firn_scheduler *scheduler, bool *more, firn_erro
         if (s->n_entries > 0)
             status = run_entries(s, error);
     }
-    s->figures.all_seconds += seconds() - start;
+    s->figures.all_seconds += base_seconds() - start;
     *more = s->n_running > 0 || s->waiting != NULL || !eng_scheduler_inbox_is_empty(s);
     return status;
 }

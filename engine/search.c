@@ -4,6 +4,7 @@
  * through the model in one batch. A text's worth is the sum of its log-probabilities over its length to the power of
  * length_penalty; nothing depends on time or threads, and where two are equal, the lower token id wins.
  */
+#include "base/clock.h"
 #include "engine/generation_p.h"
 #include "kernels/math.h"
 
@@ -225,7 +226,7 @@ static firn_status search_beams(search *s, bool (*goes_on)(void *), void *argume
     if (status == FIRN_OK)
         status = choose_beams(s, error);
     while (status == FIRN_OK && !settled(s) && goes_on(argument)) {
-        if (s->deadline > 0 && eng_seconds() >= s->deadline) {
+        if (s->deadline > 0 && base_seconds() >= s->deadline) {
             for (uint32_t i = 0; i < s->n_running; i++)
                 s->running[i].generation->end = FIRN_END_TIME;
             break;
@@ -379,7 +380,7 @@ firn_status firn_generation_search(firn_model *model, const firn_generation_para
     if (beams) { /* what acts on logits stays; nothing is drawn */
         s.parameters.mirostat = 0;
         if (parameters->t_max_predict_ms > 0)
-            s.deadline = eng_seconds() + 1e-3 * parameters->t_max_predict_ms;
+            s.deadline = base_seconds() + 1e-3 * parameters->t_max_predict_ms;
         s.parameters.t_max_predict_ms = 0;
         status = firn_parameter_set(&s.parameters, "samplers", "penalties;dry", error);
     } else if (s.options.n_logprobs < 0) {

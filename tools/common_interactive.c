@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common_interactive.h"
 
+#include "base/clock.h"
 #include "tools/common_system.h"
 #include "tools/common_terminal.h"
 
@@ -76,7 +77,7 @@ static firn_status take_prompt(talk *t, const int32_t *ids, size_t n_ids, firn_e
     t->n_ids = common;
     t->stats = (turn_stats){.n_prompt = n_ids, .n_reused = common};
     firn_status status = FIRN_OK;
-    const double start = tool_seconds();
+    const double start = base_seconds();
     while (status == FIRN_OK && t->n_ids < n_ids && !interrupted) {
         const size_t count = n_ids - t->n_ids < SLICE ? n_ids - t->n_ids : SLICE;
         status = firn_session_append(t->session, ids + t->n_ids, count, FIRN_LOGITS_LAST, NULL, NULL, error);
@@ -85,7 +86,7 @@ static firn_status take_prompt(talk *t, const int32_t *ids, size_t n_ids, firn_e
             t->n_ids += count;
         }
     }
-    t->stats.prompt_seconds = tool_seconds() - start;
+    t->stats.prompt_seconds = base_seconds() - start;
     return status;
 }
 
@@ -103,7 +104,7 @@ static firn_status generate(talk *t, firn_generation *generation, firn_error *er
 {
     firn_status status = FIRN_OK;
     size_t n_shown = 0, n_kept = t->n_ids;
-    const double start = tool_seconds();
+    const double start = base_seconds();
     while (status == FIRN_OK && !interrupted && !t->ended && firn_generation_end(generation) == FIRN_END_NOT_YET) {
         status = firn_generation_advance(generation, t->session, error);
         show_answer(t, generation, false, &n_shown);
@@ -113,7 +114,7 @@ static firn_status generate(talk *t, firn_generation *generation, firn_error *er
     for (size_t i = 0; i < t->stats.n_generated && n_kept < firn_session_length(t->session); i++)
         t->ids[n_kept++] = ids[i];
     t->n_ids = n_kept;
-    t->stats.answer_seconds = tool_seconds() - start;
+    t->stats.answer_seconds = base_seconds() - start;
     return status;
 }
 

@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-double tool_seconds(void);       /* of a clock that only goes forward */
 uint64_t tool_peak_memory(void); /* most bytes that were resident at once, the checkpoint's mapped pages included */
 
 /* A seed from the system's randomness. Below 2^53, so that it survives JSON readers that keep numbers as doubles. */

@@ -7,6 +7,7 @@
  * Exit status: 0 when it ran to its end, also when the reader of its output went away; 1 for an error, told in one
  * line; 130 when it was interrupted, after writing what was produced and the figures.
  */
+#include "base/clock.h"
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_chat.h"
@@ -425,7 +426,7 @@ static firn_status generate(run *r, firn_error *error)
     firn_status status = FIRN_OK;
     if (firn_generation_searches(&r->settings->parameters)) {
         status = create_generation(r, error);
-        r->first_token = r->end = tool_seconds();
+        r->first_token = r->end = base_seconds();
         return status;
     }
     r->drafter.most = r->settings->n_draft;
@@ -434,7 +435,7 @@ static firn_status generate(run *r, firn_error *error)
         status = firn_drafter_advance(&r->drafter, r->generation, r->session, error);
         if (status == FIRN_OK)
             status = show_text(r, false, error);
-        r->end = tool_seconds();
+        r->end = base_seconds();
         if (first)
             r->first_token = r->end;
     }
@@ -484,9 +485,9 @@ static firn_status run_all(run *r, const char *path, firn_error *error)
         status = show_prompt(r, error);
     if (status != FIRN_OK)
         return status;
-    r->prompt_start = tool_seconds();
+    r->prompt_start = base_seconds();
     status = process_prompt(r, error);
-    r->prompt_end = r->first_token = r->end = tool_seconds();
+    r->prompt_end = r->first_token = r->end = base_seconds();
     r->n_processed = firn_session_length(r->session);
     if (status == FIRN_OK && !tool_interrupted())
         status = generate(r, error);
@@ -648,7 +649,7 @@ int main(int argc, char **argv)
     settings s;
     firn_error error = {0};
     char default_path[TOOL_PATH];
-    run r = {.settings = &s, .start = tool_seconds()};
+    run r = {.settings = &s, .start = base_seconds()};
     firn_status status = parse(&s, argc, argv, &error);
     if (status == FIRN_OK && s.version)
         puts("firn " FIRN_VERSION);

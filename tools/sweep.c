@@ -8,6 +8,7 @@
  * was interrupted, with whatever had ended in valid files.
  */
 #include "base/checked.h"
+#include "base/clock.h"
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_system.h"
@@ -182,7 +183,7 @@ static bool goes_on(void *argument, size_t n_tokens)
         sweep_progress_show(&r->progress);
     if (r->collected == FIRN_OK)
         r->collected = collect(r, &r->collect_fault);
-    if (s->limit_seconds > 0 && tool_seconds() - r->start >= (double)s->limit_seconds)
+    if (s->limit_seconds > 0 && base_seconds() - r->start >= (double)s->limit_seconds)
         r->limited = "--limit-time";
     if (s->limit_tokens > 0 && r->progress.n_tokens * (r->ranks.rank != 0 ? r->ranks.n : 1) >= s->limit_tokens)
         r->limited = "--limit-tokens";
@@ -248,7 +249,7 @@ static firn_status tell(run *r, firn_error *error)
 static void print_figures(const run *r)
 {
     const sweep_progress *const p = &r->progress;
-    const double seconds = tool_seconds() - r->start;
+    const double seconds = base_seconds() - r->start;
     fprintf(stderr, "texts:       %zu of %zu", r->store.n_texts, r->tasks.count);
     if (r->store.n_taken > 0)
         fprintf(stderr, ", %zu of them from an earlier run", r->store.n_taken);
@@ -453,7 +454,7 @@ int main(int argc, char **argv)
 {
     settings s;
     firn_error error = {0};
-    run r = {.settings = &s, .start = tool_seconds()};
+    run r = {.settings = &s, .start = base_seconds()};
     firn_status status = parse(&r, argc, argv, &error);
     if (status == FIRN_OK && s.version)
         puts("firn " FIRN_VERSION);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sweep_judge_command.h"
 
+#include "base/clock.h"
 #include "base/number.h"
-#include "tools/common_system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static bool talk(conversation *c, double end)
 {
     while (c->from >= 0) {
         struct pollfd ends[2] = {{.fd = c->from, .events = POLLIN}, {.fd = c->to, .events = POLLOUT}};
-        const double left = end - tool_seconds();
+        const double left = end - base_seconds();
         if (left <= 0)
             return false;
         if (poll(ends, 2, (int)(1e3 * left) + 1) < 0 && errno != EINTR)
@@ -78,7 +78,7 @@ static bool reap(pid_t child, double end, int *result)
             return true;
         if (reaped < 0 && errno != EINTR)
             return false;
-        if (tool_seconds() > end)
+        if (base_seconds() > end)
             return false;
         poll(NULL, 0, 1);
     }
@@ -119,7 +119,7 @@ firn_status sweep_judge_command(const char *command, base_slice record, sweep_ve
                                 firn_error *error)
 {
     int to[2] = {-1, -1}, from[2] = {-1, -1}, result = 0;
-    const double end = tool_seconds() + SWEEP_COMMAND_SECONDS;
+    const double end = base_seconds() + SWEEP_COMMAND_SECONDS;
     if (pipe(to) != 0 || pipe(from) != 0) {
         close_end(&to[0]), close_end(&to[1]);
         return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "--judge: no pipe could be had: %s",

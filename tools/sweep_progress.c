@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sweep_progress.h"
 
+#include "base/clock.h"
 #include "tools/common_system.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@ sweep_progress sweep_progress_begin(size_t n_texts, int expected_tokens)
 {
     return (sweep_progress){.n_texts = n_texts,
                             .expected = expected_tokens > 0 ? expected_tokens : 128,
-                            .start = tool_seconds(),
+                            .start = base_seconds(),
                             .terminal = tool_is_terminal(stderr)};
 }
 
@@ -41,7 +42,7 @@ static void print_time(double seconds)
 
 void sweep_progress_show(sweep_progress *p)
 {
-    const double now = tool_seconds();
+    const double now = base_seconds();
     if (!p->terminal || now - p->drawn < 1e-3 * REDRAWN_MS)
         return;
     p->drawn = now;

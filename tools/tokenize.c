@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tokenize: shows how a checkpoint's tokenizer splits a text, or the text of token ids. Exit status 1 for an error. */
+#include "base/clock.h"
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
 #include "tools/common_context.h"
@@ -108,12 +109,12 @@ static firn_status take_ids(const settings *s, const firn_model *model, listing 
     if (status != FIRN_OK)
         return status;
     firn_text *const texts = cut_lines(&text, s->lines, &out->n_texts);
-    const double start = tool_seconds();
+    const double start = base_seconds();
     status = texts == NULL ? fail_memory(error)
                            : firn_tokenize_many(model, texts, out->n_texts,
                                                 (s->special ? FIRN_ADD_SPECIAL : 0) | FIRN_PARSE_SPECIAL, &out->ids,
                                                 &out->starts, error);
-    const double seconds = tool_seconds() - start;
+    const double seconds = base_seconds() - start;
     if (status == FIRN_OK && s->time)
         fprintf(stderr, "%zu bytes, %zu tokens, %.3f ms, %.1f MB/s\n", text.length, out->starts[out->n_texts],
                 1e3 * seconds, 1e-6 * (double)text.length / seconds);

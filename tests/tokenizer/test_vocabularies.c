@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real vocabularies: ids equal to other programs', decoding gives the text back, time is linear, opening is quick. */
+#include "base/clock.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/vocabulary.h"
 
@@ -7,16 +8,8 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const char separator[] = "\n__ggml_vocab_test__\n";
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static tok_ids encode(const support_vocabulary *v, base_slice text, unsigned flags)
 {
@@ -185,9 +178,10 @@ static void check_runs(const support_vocabulary *v)
         const size_t n = strlen(characters[c]);
         for (size_t i = 0; i < LENGTH; i++)
             text[i] = characters[c][i % n];
-        const double start = seconds();
+        const double start = base_seconds();
         tok_ids ids = encode(v, (base_slice){text, LENGTH}, TOK_PARSE_SPECIAL);
-        cr_expect_lt(seconds() - start, 30.0, "'%s' 2 MB long takes %.1f s", characters[c], seconds() - start);
+        cr_expect_lt(base_seconds() - start, 30.0, "'%s' 2 MB long takes %.1f s", characters[c],
+                     base_seconds() - start);
         tok_ids_free(&ids);
     }
     free(text);
