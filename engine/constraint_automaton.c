@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/constraint_automaton.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
 /* ---- sketches ---- */
@@ -17,7 +19,7 @@ void eng_sketch_edge(eng_sketch *sketch, eng_edge edge)
 {
     if (sketch->status != FIRN_OK)
         return;
-    if (!eng_grow((void **)&sketch->edges, &sketch->room_edges, sketch->n_edges + 1, sizeof edge)) {
+    if (!base_grow(&sketch->edges, &sketch->room_edges, sketch->n_edges + 1, sizeof edge)) {
         sketch->status = base_fail(sketch->error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
                                    "no memory for a constraint of %zu "
                                    "edges",
@@ -50,7 +52,7 @@ static void later(compiler *c, task next)
 {
     if (c->sketch.status != FIRN_OK)
         return;
-    if (!eng_grow((void **)&c->tasks, &c->room_tasks, c->n_tasks + 1, sizeof next)) {
+    if (!base_grow(&c->tasks, &c->room_tasks, c->n_tasks + 1, sizeof next)) {
         c->sketch.status = base_fail(c->sketch.error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a constraint");
         return;
     }
@@ -337,7 +339,7 @@ static uint32_t find_left_recursion(const eng_automaton *automaton, const bool *
             for (uint32_t i = automaton->first_edge[state]; i < automaton->first_edge[state + 1]; i++) {
                 const eng_edge *const edge = &automaton->edges[i];
                 const bool call = edge->kind == ENG_EDGE_CALL;
-                *in_memory = !call || eng_grow((void **)&calls, &room, n_calls + 1, sizeof *calls);
+                *in_memory = !call || base_grow(&calls, &room, n_calls + 1, sizeof *calls);
                 if (!*in_memory)
                     goto done;
                 if (call) {
@@ -536,8 +538,8 @@ firn_status eng_automaton_compile(eng_ir *ir, eng_automaton *automaton, firn_err
     *automaton = (eng_automaton){.n_rules = 0};
     /* outlined rules join while the others are compiled */
     for (uint32_t rule = 0; rule < ir->n_rules && c.sketch.status == FIRN_OK; rule++) {
-        if (!eng_grow((void **)&automaton->starts, &room_starts, rule + (size_t)1, sizeof *ends) ||
-            !eng_grow((void **)&ends, &room_ends, rule + (size_t)1, sizeof *ends)) {
+        if (!base_grow(&automaton->starts, &room_starts, rule + (size_t)1, sizeof *ends) ||
+            !base_grow(&ends, &room_ends, rule + (size_t)1, sizeof *ends)) {
             c.sketch.status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a constraint");
             break;
         }

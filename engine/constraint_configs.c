@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/constraint_configs.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
 static bool failed(const eng_configs *c)
@@ -22,7 +24,7 @@ size_t eng_configs_bytes(const eng_configs *c)
            c->config_mask * sizeof *c->config_table;
 }
 
-static bool grow(eng_configs *c, void **array, size_t *room, size_t needed, size_t element)
+static bool grow(eng_configs *c, void *array, size_t *room, size_t needed, size_t element)
 {
     if (failed(c))
         return false;
@@ -31,7 +33,7 @@ static bool grow(eng_configs *c, void **array, size_t *room, size_t needed, size
             &c->error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
             "following the constraint takes more than %d MiB; it is too ambiguous: make alternatives differ sooner",
             ENG_CONFIG_BYTES_MOST >> 20);
-    else if (!eng_grow(array, room, needed, element))
+    else if (!base_grow(array, room, needed, element))
         fail_memory(c);
     return !failed(c);
 }
@@ -85,7 +87,7 @@ static uint32_t push(eng_configs *c, uint32_t state, uint32_t below)
     const size_t slot = stack_slot(c, state, below);
     if (c->stack_table[slot] != 0)
         return c->stack_table[slot] - 1;
-    if (!grow(c, (void **)&c->stacks, &c->room_stacks, c->n_stacks + 1, sizeof *c->stacks))
+    if (!grow(c, &c->stacks, &c->room_stacks, c->n_stacks + 1, sizeof *c->stacks))
         return 0;
     c->stacks[c->n_stacks] = (eng_stack){state, below, depth};
     c->stack_table[slot] = (uint32_t)(c->n_stacks + 1);
@@ -129,7 +131,7 @@ static void reach(eng_configs *c, uint32_t state, uint32_t stack)
                   ENG_ITEMS_MOST);
         return;
     }
-    if (!grow(c, (void **)&c->found, &c->room_found, c->n_found + 1, sizeof *c->found))
+    if (!grow(c, &c->found, &c->room_found, c->n_found + 1, sizeof *c->found))
         return;
     c->found[c->n_found++] = place;
     c->seen[slot] = (uint32_t)c->n_found;
@@ -171,7 +173,7 @@ static bool close_places(eng_configs *c, bool *can_end)
                 reads = true;
         }
         if (reads) {
-            if (!grow(c, (void **)&c->waiting, &c->room_waiting, kept + 1, sizeof *c->waiting))
+            if (!grow(c, &c->waiting, &c->room_waiting, kept + 1, sizeof *c->waiting))
                 return false;
             c->waiting[kept++] = (uint64_t)state << 32 | stack;
         }
@@ -234,8 +236,8 @@ static uint32_t intern(eng_configs *c, uint64_t *items, size_t count, bool can_e
     const size_t slot = config_slot(c, items, count, can_end);
     if (c->config_table[slot] != 0)
         return c->config_table[slot] - 1;
-    if (!grow(c, (void **)&c->configs, &c->room_configs, c->n_configs + 1, sizeof *c->configs) ||
-        !grow(c, (void **)&c->items, &c->room_items, c->n_items + count, sizeof *c->items))
+    if (!grow(c, &c->configs, &c->room_configs, c->n_configs + 1, sizeof *c->configs) ||
+        !grow(c, &c->items, &c->room_items, c->n_items + count, sizeof *c->items))
         return ENG_CONFIG_DEAD;
     if (count > 0)
         memcpy(c->items + c->n_items, items, count * sizeof *items);
@@ -280,7 +282,7 @@ uint32_t eng_config_start(eng_configs *c)
 static bool add_row(eng_configs *c, uint32_t config)
 {
     const size_t n_classes = c->automaton->n_classes;
-    if (!grow(c, (void **)&c->rows, &c->room_rows, (c->n_rows + 1) * n_classes, sizeof *c->rows))
+    if (!grow(c, &c->rows, &c->room_rows, (c->n_rows + 1) * n_classes, sizeof *c->rows))
         return false;
     memset(c->rows + c->n_rows * n_classes, 0xFF, n_classes * sizeof *c->rows);
     c->configs[config].row = (uint32_t)c->n_rows++;
@@ -313,7 +315,7 @@ bool eng_configs_begin(eng_configs *c, const eng_automaton *automaton)
 {
     *c = (eng_configs){.automaton = automaton};
     eng_configs_allow(c, UINT64_MAX);
-    if (!grow(c, (void **)&c->stacks, &c->room_stacks, 1, sizeof *c->stacks))
+    if (!grow(c, &c->stacks, &c->room_stacks, 1, sizeof *c->stacks))
         return false;
     c->stacks[0] = (eng_stack){ENG_NO_STATE, 0, 0};
     c->n_stacks = 1;
@@ -443,7 +445,7 @@ uint32_t eng_config_alike(eng_configs *c, uint32_t config)
     const eng_config from = c->configs[config];
     if (from.alike != ENG_CONFIG_UNKNOWN)
         return from.alike;
-    if (!grow(c, (void **)&c->waiting, &c->room_waiting, from.n_items + (size_t)1, sizeof *c->waiting))
+    if (!grow(c, &c->waiting, &c->room_waiting, from.n_items + (size_t)1, sizeof *c->waiting))
         return ENG_CONFIG_DEAD;
     uint32_t left = UINT32_MAX, to = config;
     for (uint32_t i = 0; i < from.n_items; i++) { /* what counts is where the repeated rule returns to */

@@ -9,6 +9,7 @@
  */
 #include "engine/constraint_compile.h"
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -160,7 +161,7 @@ static firn_status read_class(reader *r, uint32_t *node)
         }
         if (range.last < range.first)
             return fault(r, from, FIRN_ERROR_FORMAT, "a range of the class ends below its beginning");
-        if (!eng_grow((void **)&r->ranges, &r->room_ranges, r->n_ranges + 1, sizeof range))
+        if (!base_grow(&r->ranges, &r->room_ranges, r->n_ranges + 1, sizeof range))
             return fault(r, from, FIRN_ERROR_MEMORY, "no memory for a class");
         r->ranges[r->n_ranges++] = range;
     }

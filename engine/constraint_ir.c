@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/constraint_ir.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
-bool eng_grow(void **array, size_t *room, size_t needed, size_t element)
-{
-    if (needed <= *room)
-        return true;
-    size_t wanted = *room < 16 ? 16 : *room;
-    while (wanted < needed)
-        wanted *= 2;
-    void *const grown = wanted > SIZE_MAX / 2 / element ? NULL : realloc(*array, wanted * element);
-    if (grown == NULL)
-        return false;
-    *array = grown;
-    *room = wanted;
-    return true;
-}
-
-static bool grow(eng_ir *ir, void **array, size_t *room, size_t needed, size_t element, size_t most)
+static bool grow(eng_ir *ir, void *array, size_t *room, size_t needed, size_t element, size_t most)
 {
     if (eng_ir_failed(ir))
         return false;
     if (needed > most)
         base_fail(&ir->error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
                   "the constraint needs more than %zu parts; make it smaller, or its repetitions", most);
-    else if (!eng_grow(array, room, needed, element))
+    else if (!base_grow(array, room, needed, element))
         base_fail(&ir->error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a constraint of %zu parts", needed);
     return !eng_ir_failed(ir);
 }
@@ -37,7 +24,7 @@ bool eng_ir_failed(const eng_ir *ir)
 
 static uint32_t add_node(eng_ir *ir, eng_ir_node node)
 {
-    if (!grow(ir, (void **)&ir->nodes, &ir->room_nodes, ir->n_nodes + 1, sizeof *ir->nodes, ENG_IR_NODES_MOST))
+    if (!grow(ir, &ir->nodes, &ir->room_nodes, ir->n_nodes + 1, sizeof *ir->nodes, ENG_IR_NODES_MOST))
         return 0;
     ir->nodes[ir->n_nodes] = node;
     return (uint32_t)ir->n_nodes++;
@@ -86,7 +73,7 @@ static size_t add_bytes(eng_ir *ir, base_slice text)
 {
     const size_t at = ir->n_bytes;
     if (text.length > ENG_IR_BYTES_MOST ||
-        !grow(ir, (void **)&ir->bytes, &ir->room_bytes, at + text.length, 1, ENG_IR_BYTES_MOST))
+        !grow(ir, &ir->bytes, &ir->room_bytes, at + text.length, 1, ENG_IR_BYTES_MOST))
         return 0;
     if (text.length > 0)
         memcpy(ir->bytes + at, text.data, text.length);
@@ -153,7 +140,7 @@ static int compare_ranges(const void *left, const void *right)
 
 static bool add_range(eng_ir *ir, uint32_t first, uint32_t last)
 {
-    if (!grow(ir, (void **)&ir->ranges, &ir->room_ranges, ir->n_ranges + 1, sizeof *ir->ranges,
+    if (!grow(ir, &ir->ranges, &ir->room_ranges, ir->n_ranges + 1, sizeof *ir->ranges,
               ENG_IR_BYTES_MOST / sizeof *ir->ranges))
         return false;
     ir->ranges[ir->n_ranges++] = (eng_ir_range){first, last};
@@ -204,7 +191,7 @@ uint32_t eng_ir_character(eng_ir *ir, uint32_t first, uint32_t last)
 uint32_t eng_ir_add_rule(eng_ir *ir, base_slice name, size_t offset)
 {
     const size_t at = add_bytes(ir, name);
-    if (!grow(ir, (void **)&ir->rules, &ir->room_rules, ir->n_rules + 1, sizeof *ir->rules, ENG_IR_RULES_MOST))
+    if (!grow(ir, &ir->rules, &ir->room_rules, ir->n_rules + 1, sizeof *ir->rules, ENG_IR_RULES_MOST))
         return 0;
     ir->rules[ir->n_rules] = (eng_ir_rule){.name = at, .length = name.length, .offset = offset};
     return (uint32_t)ir->n_rules++;

@@ -63,9 +63,6 @@ typedef struct eng_ir {
     firn_error error;
 } eng_ir;
 
-/* Makes room for `needed` elements; false where memory does not suffice. */
-bool eng_grow(void **array, size_t *room, size_t needed, size_t element);
-
 firn_status eng_ir_begin(eng_ir *ir, firn_error *error);
 void eng_ir_free(eng_ir *ir);
 bool eng_ir_failed(const eng_ir *ir);

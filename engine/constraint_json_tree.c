@@ -2,12 +2,14 @@
 /* A JSON text as a tree, for schemas: read without recursion, at most BASE_JSON_DEPTH deep. */
 #include "engine/constraint_schema.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 static uint32_t add_node(eng_json_tree *tree, eng_json_node node)
 {
-    if (!eng_grow((void **)&tree->nodes, &tree->room, tree->n_nodes + 1, sizeof node))
+    if (!base_grow(&tree->nodes, &tree->room, tree->n_nodes + 1, sizeof node))
         return 0;
     const uint32_t number = (uint32_t)tree->n_nodes++;
     tree->nodes[number] = node;
@@ -83,7 +85,7 @@ memory:
 firn_status eng_json_read(eng_json_tree *tree, base_slice text, firn_error *error)
 {
     *tree = (eng_json_tree){.source = text, .arena = {.limit = 2 * text.length + 4096}};
-    if (!eng_grow((void **)&tree->nodes, &tree->room, 1, sizeof *tree->nodes))
+    if (!base_grow(&tree->nodes, &tree->room, 1, sizeof *tree->nodes))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a schema");
     tree->nodes[tree->n_nodes++] = (eng_json_node){.kind = BASE_JSON_END};
     return read_tree(tree, error);

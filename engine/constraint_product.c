@@ -5,6 +5,8 @@
  */
 #include "engine/constraint_automaton.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 
 typedef struct side {
@@ -68,8 +70,8 @@ static uint32_t state_of(product *p, uint32_t left, uint32_t right)
                                       ENG_PRODUCT_MOST);
         return 0;
     }
-    if (!eng_grow((void **)&p->pairs, &p->room_pairs, p->n_pairs + 1, sizeof *p->pairs) ||
-        !eng_grow((void **)&p->states, &p->room_states, p->n_pairs + 1, sizeof *p->states)) {
+    if (!base_grow(&p->pairs, &p->room_pairs, p->n_pairs + 1, sizeof *p->pairs) ||
+        !base_grow(&p->states, &p->room_states, p->n_pairs + 1, sizeof *p->states)) {
         fail_memory(p->sketch);
         return 0;
     }

@@ -5,6 +5,7 @@
  */
 #include "engine/constraint_compile.h"
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static char peek(const reader *r)
 
 static firn_status add_range(reader *r, uint32_t first, uint32_t last)
 {
-    if (!eng_grow((void **)&r->ranges, &r->room_ranges, r->n_ranges + 1, sizeof *r->ranges))
+    if (!base_grow(&r->ranges, &r->room_ranges, r->n_ranges + 1, sizeof *r->ranges))
         return fault(r, r->at, FIRN_ERROR_MEMORY, "no memory for a class");
     r->ranges[r->n_ranges++] = (eng_ir_range){first, last};
     return FIRN_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/constraint_schema.h"
 
+#include "base/memory.h"
 #include "base/number.h"
 
 #include <stdarg.h>
@@ -220,8 +221,8 @@ uint32_t eng_schema_call(eng_schema *s, const eng_schema_set *set)
         return 0;
     if (s->n_jobs == ENG_SETS_MOST)
         return eng_schema_fail(s, 1, FIRN_ERROR_LIMIT, "more than %d combinations of schemas", ENG_SETS_MOST);
-    if (!eng_grow((void **)&s->jobs, &s->room_jobs, s->n_jobs + 1, sizeof *s->jobs) ||
-        !eng_grow((void **)&s->parts, &s->room_parts, s->n_parts + set->n_parts, sizeof *s->parts))
+    if (!base_grow(&s->jobs, &s->room_jobs, s->n_jobs + 1, sizeof *s->jobs) ||
+        !base_grow(&s->parts, &s->room_parts, s->n_parts + set->n_parts, sizeof *s->parts))
         return eng_schema_fail(s, 1, FIRN_ERROR_MEMORY, "no memory");
     const uint32_t rule = eng_ir_add_rule(s->ir, (base_slice){NULL, 0}, SIZE_MAX);
     s->jobs[s->n_jobs++] = (eng_schema_job){s->n_parts, set->n_parts, rule, hash};

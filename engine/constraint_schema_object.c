@@ -5,6 +5,7 @@
  */
 #include "engine/constraint_schema.h"
 
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -122,7 +123,7 @@ static void add_member(eng_schema *s, members *all, base_slice key, bool require
             all->list[i].required |= required;
             return;
         }
-    if (!eng_grow((void **)&all->list, &all->room, all->count + 1, sizeof *all->list)) {
+    if (!base_grow(&all->list, &all->room, all->count + 1, sizeof *all->list)) {
         eng_schema_fail(s, 1, FIRN_ERROR_MEMORY, "no memory");
         return;
     }

@@ -3,6 +3,7 @@
  * One text under a constraint. Walks the vocabulary's tries with the automaton for masks, and keeps those that took
  * long: the same point of a constraint (within a string, say) is met token after token.
  */
+#include "base/memory.h"
 #include "engine/constraint_configs.h"
 #include "engine/constraint_vocabulary.h"
 
@@ -70,7 +71,7 @@ static firn_status create(firn_constraint *constraint, firn_vocabulary *vocabula
     atomic_fetch_add(&vocabulary->references, 1);
     state->path = malloc((vocabulary->longest + 1) * sizeof *state->path);
     if (state->path == NULL ||
-        !eng_grow((void **)&state->history, &state->room_history, n_tokens + 1, sizeof *state->history) ||
+        !base_grow(&state->history, &state->room_history, n_tokens + 1, sizeof *state->history) ||
         !eng_configs_begin(&state->configs, &constraint->automaton))
         goto memory;
     *out = state;
@@ -179,7 +180,7 @@ static void keep_mask(firn_constraint_state *state, uint32_t config, const uint6
             state->configs.configs[i].mask = 0;
         state->n_masks = 0;
     }
-    if (!eng_grow((void **)&state->masks, &state->room_masks, (state->n_masks + (size_t)1) * n_words, sizeof *bits))
+    if (!base_grow(&state->masks, &state->room_masks, (state->n_masks + (size_t)1) * n_words, sizeof *bits))
         return; /* made again next time */
     memcpy(state->masks + state->n_masks * n_words, bits, n_words * sizeof *bits);
     state->configs.configs[config].mask = ++state->n_masks;
@@ -278,7 +279,7 @@ firn_status firn_constraint_accept(firn_constraint_state *state, int32_t id, fir
     if (id < 0 || (uint32_t)id >= vocabulary->n_tokens)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "token %d is none of the vocabulary's %u", id,
                          vocabulary->n_tokens);
-    if (!eng_grow((void **)&state->history, &state->room_history, state->n_tokens + 2, sizeof *state->history))
+    if (!base_grow(&state->history, &state->room_history, state->n_tokens + 2, sizeof *state->history))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to follow a constraint");
     uint32_t at = state->ended ? ENG_CONFIG_DEAD : here(state);
     const bool ends = vocabulary->kinds[id] == FIRN_TOKEN_ENDS;

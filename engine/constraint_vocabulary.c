@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/constraint_vocabulary.h"
 
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "engine/constraint_automaton.h"
 
@@ -143,7 +144,7 @@ static bool make_long(firn_vocabulary *v, sorted_token *tokens, sorted_token *sp
         const uint32_t n_characters = count_plain(text);
         if (n_characters == 0)
             tokens[n_others++] = sorted_token_of(v, (int32_t)id, 0);
-        else if (eng_grow((void **)&v->long_plain, &room, v->n_long_plain + 1, sizeof *v->long_plain))
+        else if (base_grow(&v->long_plain, &room, v->n_long_plain + 1, sizeof *v->long_plain))
             v->long_plain[v->n_long_plain++] = (eng_long_token){(int32_t)id, n_characters};
         else
             return false;
@@ -198,7 +199,7 @@ static firn_status add_token(firn_vocabulary *v, int32_t id, firn_token_callback
     if (length > LONGEST_TOKEN)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "token %d has %zu bytes, but the limit is %d", id,
                          length, LONGEST_TOKEN);
-    if (!eng_grow((void **)&v->bytes, room, at + length, 1))
+    if (!base_grow(&v->bytes, room, at + length, 1))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the tokens' bytes");
     memcpy(v->bytes + at, bytes, length);
     v->kinds[id] = FIRN_TOKEN_TEXT;

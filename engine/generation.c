@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/checked.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "engine/generation_p.h"
 #include "engine/guidance.h"
 #include "engine/model.h"
@@ -17,28 +18,15 @@ firn_generation_options firn_generation_options_default(void)
     return (firn_generation_options){.size = sizeof(firn_generation_options), .n_logprobs = -1};
 }
 
-/* Makes *array hold count * width elements of 4 bytes. */
-static bool grow(void *array, size_t count, size_t width)
-{
-    void **const pointer = array;
-    size_t bytes;
-    if (width == 0)
-        return true;
-    if (!base_multiply_size(count, width, &bytes) || !base_multiply_size(bytes, 4, &bytes))
-        return false;
-    void *const grown = realloc(*pointer, bytes);
-    *pointer = grown != NULL ? grown : *pointer;
-    return grown != NULL;
-}
-
 static bool reserve_logprobs(firn_generation *g, size_t n_tokens)
 {
     if ((g->options.n_logprobs < 0 && !g->options.entropies) || n_tokens <= g->logprob_capacity)
         return true;
-    if (!grow(&g->logprobs, n_tokens, g->options.n_logprobs >= 0) ||
-        !grow(&g->shaped_logprobs, n_tokens, g->options.n_logprobs >= 0) ||
-        !grow(&g->entropies, n_tokens, g->options.entropies) || !grow(&g->top_ids, n_tokens, g->n_top) ||
-        !grow(&g->top_logprobs, n_tokens, g->n_top))
+    const size_t chosen = g->options.n_logprobs >= 0 ? sizeof *g->logprobs : 0;
+    if (!base_resize(&g->logprobs, n_tokens, chosen) || !base_resize(&g->shaped_logprobs, n_tokens, chosen) ||
+        !base_resize(&g->entropies, n_tokens, g->options.entropies ? sizeof *g->entropies : 0) ||
+        !base_resize(&g->top_ids, n_tokens, g->n_top * sizeof *g->top_ids) ||
+        !base_resize(&g->top_logprobs, n_tokens, g->n_top * sizeof *g->top_logprobs))
         return false;
     g->logprob_capacity = n_tokens;
     return true;

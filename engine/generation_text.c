@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/generation_text.h"
 
-#include "base/checked.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -16,22 +16,14 @@ void eng_answer_free(eng_answer *answer)
 
 bool eng_answer_reserve(eng_answer *answer, size_t n_tokens, size_t n_bytes)
 {
-    size_t size;
     if (n_bytes > answer->capacity) {
-        char *const grown = realloc(answer->text, n_bytes);
-        if (grown == NULL)
+        if (!base_resize(&answer->text, n_bytes, 1))
             return false;
-        answer->text = grown;
         answer->capacity = n_bytes;
     }
     if (n_tokens > answer->token_capacity) {
-        if (!base_multiply_size(n_tokens, sizeof *answer->starts, &size))
-            return false;
-        int32_t *const ids = realloc(answer->ids, n_tokens * sizeof *ids);
-        answer->ids = ids != NULL ? ids : answer->ids;
-        size_t *const starts = realloc(answer->starts, size);
-        answer->starts = starts != NULL ? starts : answer->starts;
-        if (ids == NULL || starts == NULL)
+        if (!base_resize(&answer->ids, n_tokens, sizeof *answer->ids) ||
+            !base_resize(&answer->starts, n_tokens, sizeof *answer->starts))
             return false;
         answer->token_capacity = n_tokens;
     }

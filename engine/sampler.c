@@ -9,6 +9,7 @@
  * and sorts only what is kept.
  */
 #include "base/checked.h"
+#include "base/memory.h"
 #include "engine/logprobs.h"
 #include "engine/sampler_p.h"
 #include "kernels/math.h"
@@ -109,22 +110,14 @@ void firn_sampler_release(firn_sampler *sampler)
 
 firn_status firn_sampler_reserve(firn_sampler *sampler, size_t n_tokens, firn_error *error)
 {
-    size_t seen_bytes, z_bytes;
     if (n_tokens <= sampler->seen_capacity)
         return FIRN_OK;
-    if (base_multiply_size(n_tokens, sizeof *sampler->seen, &seen_bytes) &&
-        base_multiply_size(n_tokens, sizeof *sampler->z, &z_bytes)) {
-        eng_seen *const seen = realloc(sampler->seen, seen_bytes);
-        sampler->seen = seen != NULL ? seen : sampler->seen;
-        uint32_t *const z = realloc(sampler->z, z_bytes);
-        sampler->z = z != NULL ? z : sampler->z;
-        if (seen != NULL && z != NULL) {
-            sampler->seen_capacity = n_tokens;
-            return FIRN_OK;
-        }
-    }
-    return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a sampler to remember %zu tokens",
-                     n_tokens);
+    if (!base_resize(&sampler->seen, n_tokens, sizeof *sampler->seen) ||
+        !base_resize(&sampler->z, n_tokens, sizeof *sampler->z))
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a sampler to remember %zu tokens",
+                         n_tokens);
+    sampler->seen_capacity = n_tokens;
+    return FIRN_OK;
 }
 
 static firn_status add_seen(firn_sampler *sampler, int32_t id, firn_error *error)

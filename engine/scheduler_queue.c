@@ -2,7 +2,7 @@
 /* Who runs: requests come in, wait for their turn, are let in, put off, and end. */
 #include "engine/scheduler_p.h"
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -107,17 +107,8 @@ firn_status firn_scheduler_submit(firn_scheduler *scheduler, const firn_request 
 firn_status firn_scheduler_cancel(firn_scheduler *scheduler, uint64_t ticket, firn_error *error)
 {
     eng_inbox *const inbox = &scheduler->inbox;
-    bool noted = true;
     lock(inbox);
-    if (inbox->n_cancelled == inbox->room) {
-        const size_t room = 2 * inbox->room + 16;
-        uint64_t *const grown = realloc(inbox->cancelled, room * sizeof *grown);
-        noted = grown != NULL;
-        if (noted) {
-            inbox->cancelled = grown;
-            inbox->room = room;
-        }
-    }
+    const bool noted = base_grow(&inbox->cancelled, &inbox->room, inbox->n_cancelled + 1, sizeof *inbox->cancelled);
     if (noted)
         inbox->cancelled[inbox->n_cancelled++] = ticket;
     unlock(inbox);
@@ -246,13 +237,8 @@ static bool reserve_running(firn_scheduler *s)
     if (s->n_running < s->room)
         return true;
     const size_t room = 2 * s->room + 16;
-    eng_request **const running = realloc(s->running, room * sizeof *running);
-    s->running = running != NULL ? running : s->running;
-    eng_request **const of_entry = realloc(s->of_entry, room * sizeof *of_entry);
-    s->of_entry = of_entry != NULL ? of_entry : s->of_entry;
-    firn_batch_entry *const entries = realloc(s->entries, room * sizeof *entries);
-    s->entries = entries != NULL ? entries : s->entries;
-    if (running == NULL || of_entry == NULL || entries == NULL)
+    if (!base_resize(&s->running, room, sizeof *s->running) || !base_resize(&s->of_entry, room, sizeof *s->of_entry) ||
+        !base_resize(&s->entries, room, sizeof *s->entries))
         return false;
     s->room = room;
     return true;

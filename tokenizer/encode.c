@@ -3,6 +3,7 @@
  * From text to token ids: cuts out the special tokens, then cuts the rest into words and merges each. Words that
  * came up before are copied from the ids they got then.
  */
+#include "base/memory.h"
 #include "tokenizer/internal.h"
 #include "tokenizer/template.h"
 #include "tokenizer/unicode.h"
@@ -74,17 +75,8 @@ void tok_ids_free(tok_ids *ids)
 
 static bool reserve_ids(tok_ids *ids, size_t more)
 {
-    if (more <= ids->capacity - ids->count)
-        return true;
-    size_t capacity = ids->capacity ? ids->capacity : 64;
-    while (capacity - ids->count < more)
-        capacity *= 2;
-    int32_t *const grown = realloc(ids->ids, capacity * sizeof *grown);
-    if (!grown)
-        return false;
-    ids->ids = grown;
-    ids->capacity = capacity;
-    return true;
+    return more <= ids->capacity - ids->count ||
+           base_grow(&ids->ids, &ids->capacity, ids->count + more, sizeof *ids->ids);
 }
 
 bool tok_push_id(tok_ids *ids, int32_t id)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of a pipeline that cut a text into words: each cuts the pieces of the step before further. */
+#include "base/memory.h"
 #include "tokenizer/internal.h"
 #include "tokenizer/unicode.h"
 
@@ -51,14 +52,9 @@ void tok_pieces_free(tok_pieces *pieces)
 
 static bool push(tok_pieces *pieces, size_t start, size_t end)
 {
-    if (pieces->count == pieces->capacity) {
-        const size_t capacity = 2 * pieces->capacity + 64;
-        tok_piece *const grown = realloc(pieces->items, capacity * sizeof *grown);
-        if (!grown)
-            return false;
-        pieces->items = grown;
-        pieces->capacity = capacity;
-    }
+    if (pieces->count == pieces->capacity &&
+        !base_grow(&pieces->items, &pieces->capacity, pieces->count + 1, sizeof *pieces->items))
+        return false;
     pieces->items[pieces->count++] = (tok_piece){(uint32_t)start, (uint32_t)end};
     return true;
 }

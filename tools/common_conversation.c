@@ -2,6 +2,7 @@
 #include "tools/common_conversation.h"
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "tools/common_json.h"
 
 #include <stdlib.h>
@@ -43,15 +44,10 @@ size_t tool_conversation_last_user(const tool_conversation *conversation)
 /* Takes `json`, which is released on failure. */
 static firn_status insert(tool_conversation *conversation, size_t index, tool_role role, char *json, firn_error *error)
 {
-    if (conversation->count == conversation->capacity) {
-        const size_t capacity = 2 * conversation->capacity + 16;
-        tool_message *const grown = realloc(conversation->messages, capacity * sizeof *grown);
-        if (grown == NULL) {
-            free(json);
-            return no_memory(error);
-        }
-        conversation->messages = grown;
-        conversation->capacity = capacity;
+    if (!base_grow(&conversation->messages, &conversation->capacity, conversation->count + 1,
+                   sizeof *conversation->messages)) {
+        free(json);
+        return no_memory(error);
     }
     tool_message *const message = &conversation->messages[index];
     memmove(message + 1, message, (conversation->count++ - index) * sizeof *message);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
 #include "tools/common_explain.h"
 #include "tools/common_file.h"
 #include "tools/common_json.h"
@@ -80,14 +81,9 @@ firn_status tool_explanations_add(tool_explanations *explanations, const firn_mo
     char *json = NULL, *bytes = NULL;
     size_t length;
     forget_from(explanations, number - 1);
-    if (explanations->count == explanations->capacity) {
-        const size_t capacity = 2 * explanations->capacity + 64;
-        char **const grown = realloc(explanations->tokens, capacity * sizeof *grown);
-        if (grown == NULL)
-            return no_memory(error);
-        explanations->tokens = grown;
-        explanations->capacity = capacity;
-    }
+    if (!base_grow(&explanations->tokens, &explanations->capacity, explanations->count + 1,
+                   sizeof *explanations->tokens))
+        return no_memory(error);
     bytes = malloc(longest + 1);
     FILE *const out = bytes != NULL ? open_memstream(&json, &length) : NULL;
     if (out != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common_tokens.h"
 
-#include "base/checked.h"
+#include "base/memory.h"
 #include "tools/common_json.h"
 
 #include <math.h>
@@ -18,27 +18,15 @@ void tool_tokens_free(tool_tokens *tokens)
     *tokens = (tool_tokens){0};
 }
 
-/* Makes *array hold count * width elements of 4 bytes. */
-static bool grow(void *array, size_t count, size_t width)
-{
-    void **const pointer = array;
-    size_t bytes;
-    if (width == 0)
-        return true;
-    if (!base_multiply_size(count, width, &bytes) || !base_multiply_size(bytes, 4, &bytes))
-        return false;
-    void *const grown = realloc(*pointer, bytes);
-    *pointer = grown != NULL ? grown : *pointer;
-    return grown != NULL;
-}
-
 firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits, uint32_t n_vocab, firn_error *error)
 {
     const size_t at = tokens->count;
     if (at == tokens->capacity) {
         const size_t capacity = at == 0 ? 64 : 2 * at;
-        if (!grow(&tokens->ids, capacity, 1) || !grow(&tokens->logprobs, capacity, 1) ||
-            !grow(&tokens->top_ids, capacity, tokens->n_top) || !grow(&tokens->top_logprobs, capacity, tokens->n_top))
+        if (!base_resize(&tokens->ids, capacity, sizeof *tokens->ids) ||
+            !base_resize(&tokens->logprobs, capacity, sizeof *tokens->logprobs) ||
+            !base_resize(&tokens->top_ids, capacity, tokens->n_top * sizeof *tokens->top_ids) ||
+            !base_resize(&tokens->top_logprobs, capacity, tokens->n_top * sizeof *tokens->top_logprobs))
             return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
                              "no memory for the log-probabilities of %zu tokens with %u alternatives each", capacity,
                              tokens->n_top);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cells from a file: a JSON array of objects, one object a line, or CSV. */
-#include "base/checked.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "tools/common_text.h"
 #include "tools/sweep_plan.h"
 
@@ -52,14 +52,8 @@ static firn_status set(rows *r, const firn_parameter *row, base_slice value, boo
 static firn_status end_row(rows *r, firn_error *error)
 {
     sweep_plan *const plan = r->plan;
-    if (plan->n_file_rows == r->capacity) {
-        const size_t capacity = 2 * r->capacity + 64;
-        uint32_t *const grown = realloc(plan->file_rows, capacity * SWEEP_MOST_AXES * sizeof *grown);
-        if (grown == NULL)
-            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu cells", capacity);
-        plan->file_rows = grown;
-        r->capacity = capacity;
-    }
+    if (!base_grow(&plan->file_rows, &r->capacity, plan->n_file_rows + 1, SWEEP_MOST_AXES * sizeof *plan->file_rows))
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu cells", plan->n_file_rows + 1);
     memcpy(plan->file_rows + plan->n_file_rows++ * SWEEP_MOST_AXES, r->current, sizeof r->current);
     memset(r->current, 0, sizeof r->current);
     return FIRN_OK;
