@@ -2,8 +2,7 @@
 /* Words of each family of pre-tokenisers, against what its regular expression gives. */
 #include "tokenizer/pretokenize.h"
 
-#include "base/json.h"
-#include "tests/support/checkpoints.h"
+#include "tests/support/texts.h"
 #include "tokenizer/regex.h"
 #include "tokenizer/unicode.h"
 
@@ -204,9 +203,7 @@ static bool is_disputed(base_slice text)
 
 Test(pretokenize, scanners_match_what_the_regular_expressions_match)
 {
-    char *const path = support_source("tests/data/tokenizer/real/strings.json");
-    unsigned long length;
-    char *const json = support_read_file(path, &length);
+    support_texts *const texts = support_texts_read(NULL);
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         tok_regex *regex;
         firn_error error = {0};
@@ -214,23 +211,16 @@ Test(pretokenize, scanners_match_what_the_regular_expressions_match)
         cr_assert(tok_pretokenizer_of_pattern(base_slice_from(patterns[i]), &covers), "%s", patterns[i]);
         cr_assert_eq(tok_regex_create(base_slice_from(patterns[i]), &regex, &error), FIRN_OK, "%s", error.message);
         tok_regex_search *const search = tok_regex_begin(regex, NULL);
-        base_json reader = base_json_begin((base_slice){json, length});
-        base_json_event event;
-        base_json_next(&reader, &event, NULL);
         size_t n = 0;
-        while (base_json_next(&reader, &event, NULL) == FIRN_OK && event.kind == BASE_JSON_STRING) {
-            char *const text = malloc(event.text.length + 1);
-            const base_slice slice = {text, base_json_unescape(&event, text)};
-            if (!is_disputed(slice)) {
-                compare(patterns[i], search, slice);
+        for (size_t k = 0; k < SUPPORT_TEXTS; k++) {
+            if (!is_disputed(texts->at[k])) {
+                compare(patterns[i], search, texts->at[k]);
                 n++;
             }
-            free(text);
         }
         cr_expect_gt(n, 1500, "%zu", n);
         tok_regex_end(search);
         tok_regex_free(regex);
     }
-    free(json);
-    free(path);
+    support_texts_free(texts);
 }

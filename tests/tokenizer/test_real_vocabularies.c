@@ -4,37 +4,14 @@
  * decoding gives the texts back, broken UTF-8 too, and streams them in whole characters.
  */
 #define _GNU_SOURCE /* memmem */
-#include "base/json.h"
 #include "base/utf8.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/texts.h"
 #include "tests/support/vocabulary.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { N_TEXTS = 2000, ROW = 6 /* bytes: count, hash */ };
-
-static char *read_data(const char *name, unsigned long *length)
-{
-    char relative[100];
-    snprintf(relative, sizeof relative, "tests/data/tokenizer/real/%s", name);
-    char *const path = support_source(relative);
-    cr_assert(path, "no %s", relative);
-    char *const bytes = support_read_file(path, length);
-    free(path);
-    return bytes;
-}
-
-/* FNV-1a over the ids, little-endian. */
-static uint32_t hash_ids(const tok_ids *ids)
-{
-    uint32_t hash = 0x811C9DC5U;
-    for (size_t i = 0; i < ids->count; i++)
-        for (unsigned shift = 0; shift < 32; shift += 8)
-            hash = (hash ^ ((uint32_t)ids->ids[i] >> shift & 0xFF)) * 0x01000193U;
-    return hash;
-}
 
 static void describe(const tok_ids *ids, char *line, size_t size)
 {
@@ -44,20 +21,17 @@ static void describe(const tok_ids *ids, char *line, size_t size)
         used += (size_t)snprintf(line + used, size - used, "%d ", ids->ids[i]);
 }
 
-static void check_text(const support_vocabulary *v, const char *name, int index, base_slice text, const char *row)
+static void check_ids(const support_vocabulary *v, const char *name, const support_texts *texts, size_t number)
 {
     tok_ids ids = {0};
     firn_error error = {0};
-    uint16_t count;
-    uint32_t hash;
     char line[400];
-    memcpy(&count, row, 2);
-    memcpy(&hash, row + 2, 4);
+    const base_slice text = texts->at[number];
     cr_assert_eq(tok_encode(v->tokenizer, text, TOK_ADD_SPECIAL | TOK_PARSE_SPECIAL, &ids, &error), FIRN_OK, "%s: %s",
                  name, error.message);
     describe(&ids, line, sizeof line);
-    cr_expect(ids.count == count && hash_ids(&ids) == hash, "%s: text %d '%.*s': %zu ids, not %u: %s", name, index,
-              (int)(text.length < 80 ? text.length : 80), text.data, ids.count, count, line);
+    cr_expect(support_texts_match(texts, number, &ids), "%s: text %zu '%.*s' has %zu ids: %s", name, number,
+              (int)(text.length < 80 ? text.length : 80), text.data, ids.count, line);
     tok_ids_free(&ids);
 }
 
@@ -154,34 +128,21 @@ static void check_long_text(const support_vocabulary *v, const char *name, const
 static void check(const char *name, unsigned flags)
 {
     char file[100];
-    unsigned long length;
     snprintf(file, sizeof file, "vocabularies/%s", name);
     char *const folder = support_checkpoint(file);
     if (!folder)
         cr_skip("no %s beside the checkpoints", file);
-    unsigned long json_length;
-    char *const json = read_data("strings.json", &json_length);
-    snprintf(file, sizeof file, "%s.ids", name);
-    char *const rows = read_data(file, &length);
-    cr_assert_eq(length, N_TEXTS * ROW);
+    snprintf(file, sizeof file, "real/%s.ids", name);
+    support_texts *const texts = support_texts_read(file);
     support_vocabulary v = support_vocabulary_open(folder);
-    base_json reader = base_json_begin((base_slice){json, json_length});
-    base_json_event event;
-    cr_assert_eq(base_json_next(&reader, &event, NULL), FIRN_OK);
-    int index = 0;
-    for (; base_json_next(&reader, &event, NULL) == FIRN_OK && event.kind == BASE_JSON_STRING; index++) {
-        char *const text = malloc(event.text.length + 1);
-        const base_slice slice = {text, base_json_unescape(&event, text)};
-        check_text(&v, name, index, slice, rows + index * ROW);
-        check_round_trip(&v, name, flags, slice);
-        check_broken(&v, name, flags, slice, (size_t)index * 31);
-        free(text);
+    for (size_t i = 0; i < SUPPORT_TEXTS; i++) {
+        check_ids(&v, name, texts, i);
+        check_round_trip(&v, name, flags, texts->at[i]);
+        check_broken(&v, name, flags, texts->at[i], i * 31);
     }
-    cr_expect_eq(index, N_TEXTS);
-    check_long_text(&v, name, json + 2, json_length - 4); /* with quotes and commas, but without the brackets */
+    check_long_text(&v, name, texts->json.data + 2, texts->json.length - 4); /* without the brackets */
     support_vocabulary_close(&v);
-    free(json);
-    free(rows);
+    support_texts_free(texts);
     free(folder);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SentencePiece's own files (make_sentencepiece.py): ids of 2,000 texts are those of its library; damage is an error.
  */
-#include "base/json.h"
 #include "engine/vocabulary.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/texts.h"
 #include "tests/support/vocabulary.h"
 
 #include <criterion/criterion.h>
@@ -11,62 +11,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { N_TEXTS = 2000, ROW = 6 /* bytes: count, hash */ };
-
-static char *data_path(const char *name)
+static void check(const char *folder, const char *rows)
 {
-    char relative[120];
-    snprintf(relative, sizeof relative, "tests/data/tokenizer/%s", name);
-    char *const path = support_source(relative);
-    cr_assert(path, "no %s", relative);
-    return path;
-}
-
-static char *read_data(const char *name, unsigned long *length)
-{
-    char *const path = data_path(name);
-    char *const bytes = support_read_file(path, length);
-    free(path);
-    return bytes;
-}
-
-static void check_text(const support_vocabulary *v, int index, base_slice text, const char *row)
-{
-    tok_ids ids = {0};
-    uint16_t count;
-    uint32_t hash = 0x811C9DC5U, expected;
-    memcpy(&count, row, 2);
-    memcpy(&expected, row + 2, 4);
-    cr_assert_eq(tok_encode(v->tokenizer, text, 0, &ids, NULL), FIRN_OK);
-    for (size_t i = 0; i < ids.count; i++)
-        for (unsigned shift = 0; shift < 32; shift += 8)
-            hash = (hash ^ ((uint32_t)ids.ids[i] >> shift & 0xFF)) * 0x01000193U;
-    cr_expect(ids.count == count && hash == expected, "text %d '%.*s': %zu ids, not %u", index, (int)text.length,
-              text.data, ids.count, count);
-    tok_ids_free(&ids);
-}
-
-static void check(const char *folder, const char *ids)
-{
-    unsigned long length, json_length;
-    char *const path = data_path(folder);
-    char *const rows = read_data(ids, &length);
-    char *const json = read_data("real/strings.json", &json_length);
-    cr_assert_eq(length, N_TEXTS * ROW);
+    char *const path = support_tokenizer_data(folder);
+    support_texts *const texts = support_texts_read(rows);
     support_vocabulary v = support_vocabulary_open(path);
-    base_json reader = base_json_begin((base_slice){json, json_length});
-    base_json_event event;
-    cr_assert_eq(base_json_next(&reader, &event, NULL), FIRN_OK);
-    int index = 0;
-    for (; base_json_next(&reader, &event, NULL) == FIRN_OK && event.kind == BASE_JSON_STRING; index++) {
-        char *const text = malloc(event.text.length + 1);
-        check_text(&v, index, (base_slice){text, base_json_unescape(&event, text)}, rows + index * ROW);
-        free(text);
+    for (size_t i = 0; i < SUPPORT_TEXTS; i++) {
+        tok_ids ids = {0};
+        const base_slice text = texts->at[i];
+        cr_assert_eq(tok_encode(v.tokenizer, text, 0, &ids, NULL), FIRN_OK);
+        cr_expect(support_texts_match(texts, i, &ids), "text %zu '%.*s': %zu ids", i, (int)text.length, text.data,
+                  ids.count);
+        tok_ids_free(&ids);
     }
-    cr_expect_eq(index, N_TEXTS);
     support_vocabulary_close(&v);
-    free(json);
-    free(rows);
+    support_texts_free(texts);
     free(path);
 }
 
@@ -107,7 +66,8 @@ Test(sentencepiece, damaged_files_are_errors, .timeout = 120)
 {
     char folder[] = "/tmp/firn-sentencepiece-XXXXXX", path[80];
     unsigned long length;
-    char *const good = read_data("sentencepiece/bpe/tokenizer.model", &length);
+    char *const source = support_tokenizer_data("sentencepiece/bpe/tokenizer.model");
+    char *const good = support_read_file(source, &length);
     cr_assert(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/tokenizer.model", folder);
     size_t refused = 0, tried = 0;
@@ -136,4 +96,5 @@ Test(sentencepiece, damaged_files_are_errors, .timeout = 120)
     unlink(path);
     rmdir(folder);
     free(good);
+    free(source);
 }
