@@ -181,8 +181,9 @@ static firn_status check_names(const settings *s, firn_error *error)
     return FIRN_OK;
 }
 
-static firn_status run(settings *s, firn_error *error)
+static firn_status run(void *argument, firn_error *error)
 {
+    settings *const s = argument;
     firn_status status = check_names(s, error);
     for (size_t i = 0; i < s->column_texts.count && status == FIRN_OK; i++)
         status = bench_values_add(&s->columns, "-npl", s->column_texts.at[i], 1, MOST_COLUMNS, error);
@@ -219,15 +220,5 @@ int main(int argc, char **argv)
                                   .purpose = "Measures the matmul of each weight type and level on one core.",
                                   .options = options,
                                   .n_options = sizeof options / sizeof *options};
-    firn_error error = {0};
-    firn_status status = tool_parse(&command, argc, argv, &error);
-    if (status == FIRN_OK && s.help) {
-        tool_help(&command, s.help, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (status == FIRN_OK)
-        status = run(&s, &error);
-    if (status != FIRN_OK)
-        fprintf(stderr, "bench-kernels: %s\n", error.message);
-    return status == FIRN_OK && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return tool_main(&command, &s.help, argc, argv, run, &s);
 }

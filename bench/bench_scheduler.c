@@ -141,6 +141,13 @@ static firn_status complete(settings *s, firn_error *error)
     return status;
 }
 
+static firn_status complete_and_run(void *argument, firn_error *error)
+{
+    settings *const s = argument;
+    const firn_status status = complete(s, error);
+    return status == FIRN_OK ? run(s, error) : status;
+}
+
 int main(int argc, char **argv)
 {
     settings s = {.n_prompt = 512, .n_gen = 128, .repetitions = 1};
@@ -158,17 +165,5 @@ int main(int argc, char **argv)
                                   .purpose = "Measures texts that share a prompt and are made together.",
                                   .options = options,
                                   .n_options = sizeof options / sizeof *options};
-    firn_error error = {0};
-    firn_status status = tool_parse(&command, argc, argv, &error);
-    if (status == FIRN_OK && s.help) {
-        tool_help(&command, s.help, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (status == FIRN_OK)
-        status = complete(&s, &error);
-    if (status == FIRN_OK)
-        status = run(&s, &error);
-    if (status != FIRN_OK)
-        fprintf(stderr, "bench-scheduler: %s\n", error.message);
-    return status == FIRN_OK && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return tool_main(&command, &s.help, argc, argv, complete_and_run, &s);
 }

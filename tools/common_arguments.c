@@ -235,3 +235,17 @@ firn_status tool_read_parameters(const char *path, firn_generation_parameters *p
     free(text.data);
     return status;
 }
+
+int tool_main(const tool_command *command, const tool_help_form *help, int argc, char *const *argv,
+              firn_status (*run)(void *settings, firn_error *error), void *settings)
+{
+    firn_error error = {0};
+    firn_status status = tool_parse(command, argc, argv, &error);
+    if (status == FIRN_OK && *help != TOOL_NO_HELP)
+        tool_help(command, *help, stdout);
+    else if (status == FIRN_OK)
+        status = run(settings, &error);
+    if (status != FIRN_OK)
+        fprintf(stderr, "%s: %s\n", command->name, error.message);
+    return status == FIRN_OK && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -69,6 +69,13 @@ firn_status tool_parse_into(const tool_command *command, const tool_setter *sett
 /* Reads a preset: a JSON object of generation parameters. On failure they are as before. */
 firn_status tool_read_parameters(const char *path, firn_generation_parameters *parameters, firn_error *error);
 
+/*
+ * The main of a program that needs no more: parses, then writes the help if `help` asks for it, or runs. What is wrong
+ * is said on standard error. Its exit status.
+ */
+int tool_main(const tool_command *command, const tool_help_form *help, int argc, char *const *argv,
+              firn_status (*run)(void *settings, firn_error *error), void *settings);
+
 /* Everything that the program takes, with ranges and defaults: common_help.c. */
 void tool_help(const tool_command *command, tool_help_form form, FILE *out);
 

@@ -17,6 +17,16 @@ typedef struct tool_chat_options {
     const char *messages;                 /* file of a conversation to begin with */
 } tool_chat_options;
 
+/* The rows of a program's options that name a template. */
+/* clang-format off */
+#define TOOL_TEMPLATE_OPTIONS(to) \
+    {"--chat-template", "NAME|TEXT", TOOL_TEXT, &(to).template, 0, \
+     "instead of the checkpoint's: " TOOL_TEMPLATE_NAMES ", or Jinja"}, \
+    {"--chat-template-file", "FILE", TOOL_TEXT, &(to).template_file, 0, "the same from a file"}, \
+    {"--chat-template-kwargs", "JSON", TOOL_TEXT, &(to).variables, 0, \
+     "what the template can read, such as {\"enable_thinking\":false}"}
+/* clang-format on */
+
 bool tool_chat_asked(const tool_chat_options *options); /* whether any is given */
 
 /* Templates that are known by name. */

@@ -12,6 +12,18 @@ typedef struct tool_constraint_options {
     const char *choices; /* one a line, or all in one line with commas between */
 } tool_constraint_options;
 
+/* Their rows of a program's options. */
+/* clang-format off */
+#define TOOL_CONSTRAINT_OPTIONS(to) \
+    {"--grammar", "GBNF", TOOL_TEXT, &(to).grammar, 0, "the text follows this grammar, from `root` on"}, \
+    {"--grammar-file", "FILE", TOOL_TEXT, &(to).grammar_file, 0, "the same from a file"}, \
+    {"-j,--json-schema", "JSON", TOOL_TEXT, &(to).schema, 0, \
+     "the text is JSON that this schema allows; {}: any JSON"}, \
+    {"-jf,--json-schema-file", "FILE", TOOL_TEXT, &(to).schema_file, 0, "the same from a file"}, \
+    {"--regex", "REGEX", TOOL_TEXT, &(to).regex, 0, "the whole text matches this regular expression"}, \
+    {"--choices", "A,B,C", TOOL_TEXT, &(to).choices, 0, "the text is one of these, with commas between or one a line"}
+/* clang-format on */
+
 /* Starts as zeros; release with tool_constraint_close. */
 typedef struct tool_constraint {
     const char *kind; /* "grammar", "json_schema", "regex" or "choices"; NULL: no constraint */

@@ -112,48 +112,48 @@ done:
     return status;
 }
 
+typedef struct settings {
+    paths files;
+    const char *now;
+    tool_help_form help;
+    bool no_prompt;
+    firn_template_input input;
+} settings;
+
+static firn_status run(void *argument, firn_error *error)
+{
+    settings *const s = argument;
+    struct tm clock;
+    if ((s->files.source == NULL) == (s->files.model == NULL) || s->files.messages == NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "a template, either FILE.jinja or -m, and --messages are needed; see template --help");
+    const firn_status status = read_clock(s->now, &clock, error);
+    if (status != FIRN_OK)
+        return status;
+    s->input.add_generation_prompt = !s->no_prompt;
+    s->input.now = &clock;
+    return render(&s->files, s->input, error);
+}
+
 int main(int argc, char **argv)
 {
-    paths files = {NULL, NULL, NULL, NULL};
-    const char *now = NULL;
-    tool_help_form help = TOOL_NO_HELP;
-    bool no_prompt = false;
-    firn_template_input input = firn_template_input_default();
+    settings s = {.input = firn_template_input_default()};
     const tool_option options[] = {
-        {"-m,--model", "FILE", TOOL_TEXT, &files.model, 0, "the template of a checkpoint, with its bos and eos"},
-        {"--messages", "FILE", TOOL_TEXT, &files.messages, 0, "the conversation, JSON in OpenAI's form"},
-        {"--tools", "FILE", TOOL_TEXT, &files.tools, 0, "the tools that the model may call, JSON"},
-        {"--no-generation-prompt", NULL, TOOL_ON, &no_prompt, 0, "leave out what makes the model answer"},
-        {"--bos", "TEXT", TOOL_TEXT, &input.bos, 0, "text of the token that begins a text"},
-        {"--eos", "TEXT", TOOL_TEXT, &input.eos, 0, "text of the token that ends a text"},
-        {"--now", "TIME", TOOL_TEXT, &now, 0, "what time the template sees, such as 2026-01-31T09:05"},
-        {"--kwargs", "JSON", TOOL_TEXT, &input.variables, 0, "an object whose members the template can read"},
-        TOOL_HELP_OPTION(&help),
+        {"-m,--model", "FILE", TOOL_TEXT, &s.files.model, 0, "the template of a checkpoint, with its bos and eos"},
+        {"--messages", "FILE", TOOL_TEXT, &s.files.messages, 0, "the conversation, JSON in OpenAI's form"},
+        {"--tools", "FILE", TOOL_TEXT, &s.files.tools, 0, "the tools that the model may call, JSON"},
+        {"--no-generation-prompt", NULL, TOOL_ON, &s.no_prompt, 0, "leave out what makes the model answer"},
+        {"--bos", "TEXT", TOOL_TEXT, &s.input.bos, 0, "text of the token that begins a text"},
+        {"--eos", "TEXT", TOOL_TEXT, &s.input.eos, 0, "text of the token that ends a text"},
+        {"--now", "TIME", TOOL_TEXT, &s.now, 0, "what time the template sees, such as 2026-01-31T09:05"},
+        {"--kwargs", "JSON", TOOL_TEXT, &s.input.variables, 0, "an object whose members the template can read"},
+        TOOL_HELP_OPTION(&s.help),
     };
     const tool_command command = {.name = "template",
                                   .purpose = "Renders a chat template, to the byte.",
                                   .options = options,
                                   .n_options = sizeof options / sizeof options[0],
                                   .positional = "FILE.jinja",
-                                  .positional_target = &files.source};
-    struct tm clock;
-    firn_error error;
-    firn_status status = tool_parse(&command, argc, argv, &error);
-    if (status == FIRN_OK && help) {
-        tool_help(&command, help, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (status == FIRN_OK && ((files.source == NULL) == (files.model == NULL) || files.messages == NULL))
-        status = base_fail(&error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                           "a template, either FILE.jinja or -m, and --messages are needed; see template --help");
-    if (status == FIRN_OK)
-        status = read_clock(now, &clock, &error);
-    if (status == FIRN_OK) {
-        input.add_generation_prompt = !no_prompt;
-        input.now = &clock;
-        status = render(&files, input, &error);
-    }
-    if (status != FIRN_OK)
-        fprintf(stderr, "template: %s\n", error.message);
-    return status == FIRN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+                                  .positional_target = &s.files.source};
+    return tool_main(&command, &s.help, argc, argv, run, &s);
 }
