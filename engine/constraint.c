@@ -82,6 +82,12 @@ firn_status firn_constraint_compile(firn_constraint_kind kind, const char *text,
     return status;
 }
 
+void firn_constraint_retain(firn_constraint *constraint)
+{
+    if (constraint != NULL)
+        atomic_fetch_add(&constraint->references, 1);
+}
+
 void firn_constraint_release(firn_constraint *constraint)
 {
     if (constraint == NULL || atomic_fetch_sub(&constraint->references, 1) != 1)

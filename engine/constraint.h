@@ -52,6 +52,7 @@ typedef enum firn_constraint_kind {
 /* The error's offset is a byte of `text`, where it has one; its message names line and column, or the schema's path. */
 firn_status firn_constraint_compile(firn_constraint_kind kind, const char *text, size_t length, firn_constraint **out,
                                     firn_error *error);
+void firn_constraint_retain(firn_constraint *constraint); /* it takes one release more */
 void firn_constraint_release(firn_constraint *constraint);
 
 /* ---- state ---- */

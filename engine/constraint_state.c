@@ -67,7 +67,7 @@ static firn_status create(firn_constraint *constraint, firn_vocabulary *vocabula
         goto memory;
     state->constraint = constraint;
     state->vocabulary = vocabulary;
-    atomic_fetch_add(&constraint->references, 1);
+    firn_constraint_retain(constraint);
     atomic_fetch_add(&vocabulary->references, 1);
     state->path = malloc((vocabulary->longest + 1) * sizeof *state->path);
     if (state->path == NULL ||

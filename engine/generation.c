@@ -65,22 +65,22 @@ static firn_status begin_constraint(firn_generation *g, firn_error *error)
     return status;
 }
 
-static firn_status add_row(firn_generation *g, firn_model *model, const int32_t *prompt, size_t n_prompt,
-                           firn_error *error)
+static firn_status add_row(firn_generation *g, const eng_row_plan *plan, firn_error *error)
 {
     eng_generation_row *const row = &g->rows[g->n_rows];
+    const eng_tokens prompt = plan->prompt;
     size_t bytes;
-    row->n_prompt = n_prompt;
-    row->last_of_prompt = prompt[n_prompt - 1];
+    row->n_prompt = prompt.count;
+    row->last_of_prompt = prompt.ids[prompt.count - 1];
     if (g->n_rows > 0) {
-        row->prompt = base_multiply_size(n_prompt, sizeof *prompt, &bytes) ? malloc(bytes) : NULL;
+        row->prompt = base_multiply_size(prompt.count, sizeof *prompt.ids, &bytes) ? malloc(bytes) : NULL;
         if (row->prompt == NULL)
             return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a prompt of %zu tokens",
-                             n_prompt);
-        memcpy(row->prompt, prompt, bytes);
+                             prompt.count);
+        memcpy(row->prompt, prompt.ids, bytes);
     }
-    row->model = model;
-    eng_model_retain(model);
+    row->model = plan->model;
+    eng_model_retain(plan->model);
     g->n_rows++;
     return FIRN_OK;
 }
@@ -116,24 +116,42 @@ static firn_status check_vocabularies(const firn_model *model, const firn_model 
                             id - 1);
 }
 
-static firn_status add_rows(firn_generation *g, const int32_t *prompt, size_t n_prompt, firn_error *error)
+firn_status eng_generation_plan_rows(firn_model *model, const firn_generation_parameters *parameters,
+                                     const firn_generation_options *options, eng_tokens prompt,
+                                     eng_row_plan rows[FIRN_GENERATION_ROWS], size_t *n_rows, firn_error *error)
 {
-    const firn_generation_options *const o = &g->options;
-    const bool contrast = g->parameters.contrast > 0, empty = o->n_negative == 0;
-    if (contrast != (o->weaker != NULL))
+    const bool contrast = parameters->contrast > 0, empty = options->n_negative == 0;
+    const eng_tokens last = {prompt.ids + prompt.count - 1, 1}, negative = {options->negative, options->n_negative};
+    if (firn_generation_searches(parameters))
+        return base_fail(
+            error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
+            "n_beams (--beams) and best_of (--best-of) above 1 don't work here, where texts come token by token");
+    if (contrast != (options->weaker != NULL))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          contrast ? "contrast needs a weaker model (--weaker-model)"
                                   : "a weaker model has no effect unless contrast (--contrast) is above 0");
-    if (!empty && g->parameters.guidance == 1)
+    if (!empty && parameters->guidance == 1)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "a negative prompt has no effect unless guidance (--guidance) is other than 1");
-    firn_status status = contrast ? check_vocabularies(g->model, o->weaker, error) : FIRN_OK;
-    if (status == FIRN_OK)
-        status = add_row(g, g->model, prompt, n_prompt, error);
-    if (status == FIRN_OK && g->parameters.guidance != 1)
-        status = add_row(g, g->model, empty ? prompt + n_prompt - 1 : o->negative, empty ? 1 : o->n_negative, error);
-    if (status == FIRN_OK && contrast)
-        status = add_row(g, o->weaker, prompt, n_prompt, error);
+    *n_rows = 0;
+    rows[(*n_rows)++] = (eng_row_plan){model, prompt};
+    if (parameters->guidance != 1)
+        rows[(*n_rows)++] = (eng_row_plan){model, empty ? last : negative};
+    if (contrast)
+        rows[(*n_rows)++] = (eng_row_plan){options->weaker, prompt};
+    return FIRN_OK;
+}
+
+static firn_status add_rows(firn_generation *g, const int32_t *prompt, size_t n_prompt, firn_error *error)
+{
+    eng_row_plan rows[FIRN_GENERATION_ROWS];
+    size_t n_rows = 0;
+    firn_status status = eng_generation_plan_rows(g->model, &g->parameters, &g->options, (eng_tokens){prompt, n_prompt},
+                                                  rows, &n_rows, error);
+    if (status == FIRN_OK && g->options.weaker != NULL)
+        status = check_vocabularies(g->model, g->options.weaker, error);
+    for (size_t i = 0; i < n_rows && status == FIRN_OK; i++)
+        status = add_row(g, &rows[i], error);
     if (status != FIRN_OK || g->n_rows == 1)
         return status;
     g->guided = malloc(g->n_vocab * sizeof *g->guided);
@@ -149,10 +167,6 @@ firn_status firn_generation_create(firn_model *model, const firn_generation_para
     *out = NULL;
     if (n_prompt == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt has no token");
-    if (firn_generation_searches(parameters))
-        return base_fail(
-            error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
-            "n_beams (--beams) and best_of (--best-of) above 1 don't work here, where texts come token by token");
     firn_generation *const g = calloc(1, sizeof *g);
     if (g == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a generation");

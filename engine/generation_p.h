@@ -36,6 +36,22 @@ struct firn_generation {
     firn_batch *batch; /* of firn_generation_advance, for rows of one model */
 };
 
+typedef struct eng_tokens {
+    const int32_t *ids; /* [count] */
+    size_t count;
+} eng_tokens;
+
+/* What a row of a generation begins with. */
+typedef struct eng_row_plan {
+    firn_model *model;
+    eng_tokens prompt; /* at least one token */
+} eng_row_plan;
+
+/* The rows that a generation with these will have. Refuses what would have no effect, and searches. */
+firn_status eng_generation_plan_rows(firn_model *model, const firn_generation_parameters *parameters,
+                                     const firn_generation_options *options, eng_tokens prompt,
+                                     eng_row_plan rows[FIRN_GENERATION_ROWS], size_t *n_rows, firn_error *error);
+
 /* Appends a token that somebody else picked. *taken: a banned string didn't come of it. */
 firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error);
 

@@ -312,7 +312,7 @@ static firn_status make_computation(firn_model *model, const char *pack_cache, f
         status = make_frequencies(model, error);
     if (status == FIRN_OK)
         status = bind_parameters(model, pack_cache, error);
-    return status == FIRN_OK ? eng_pages_create(model, 0, &model->pages, error) : status;
+    return status == FIRN_OK ? eng_pages_create(model, NULL, &model->pages, error) : status;
 }
 
 firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options,

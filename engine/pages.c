@@ -28,8 +28,8 @@ typedef struct group_store {
 
 struct eng_pages {
     size_t head_elements; /* of one head's keys in a page, and of its values */
-    uint64_t budget;
-    atomic_flag lock; /* of what stands below; held for a few instructions, or to map a piece */
+    eng_budget *budget;   /* or NULL */
+    atomic_flag lock;     /* of what stands below; held for a few instructions, or to map a piece */
     uint64_t in_use;
     group_store groups[ENG_GROUPS];
 };
@@ -45,7 +45,7 @@ static void unlock(eng_pages *pages)
     atomic_flag_clear_explicit(&pages->lock, memory_order_release);
 }
 
-firn_status eng_pages_create(const firn_model *model, uint64_t budget, eng_pages **out, firn_error *error)
+firn_status eng_pages_create(const firn_model *model, eng_budget *budget, eng_pages **out, firn_error *error)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
     eng_pages *const pages = calloc(1, sizeof *pages);
@@ -127,18 +127,35 @@ static eng_page *take_from(group_store *group)
     return page;
 }
 
+static void give_back(eng_budget *budget, uint64_t bytes)
+{
+    if (budget != NULL)
+        atomic_fetch_sub_explicit(&budget->in_use, bytes, memory_order_relaxed);
+}
+
+static bool allow(eng_budget *budget, uint64_t bytes)
+{
+    if (budget == NULL ||
+        atomic_fetch_add_explicit(&budget->in_use, bytes, memory_order_relaxed) + bytes <= budget->most)
+        return true;
+    give_back(budget, bytes);
+    return false;
+}
+
 eng_page *eng_page_take(eng_pages *pages, eng_group which)
 {
     group_store *const group = &pages->groups[which];
-    eng_page *page = NULL;
+    if (!allow(pages->budget, group->bytes))
+        return NULL;
     lock(pages);
-    if (pages->budget == 0 || pages->in_use + group->bytes <= pages->budget)
-        page = take_from(group);
+    eng_page *const page = take_from(group);
     if (page != NULL)
         pages->in_use += group->bytes;
     unlock(pages);
     if (page != NULL)
         atomic_store_explicit(&page->references, 1, memory_order_relaxed);
+    else
+        give_back(pages->budget, group->bytes);
     return page;
 }
 
@@ -157,6 +174,7 @@ void eng_page_release(eng_pages *pages, eng_group which, eng_page *page)
     group->free = page;
     pages->in_use -= group->bytes;
     unlock(pages);
+    give_back(pages->budget, group->bytes);
 }
 
 void eng_page_copy(const eng_pages *pages, eng_group group, eng_page *to, const eng_page *from, uint32_t n_positions)

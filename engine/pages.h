@@ -26,8 +26,14 @@ typedef struct eng_page {
 
 typedef struct eng_pages eng_pages;
 
-/* A store for a model of these layers. `budget`: bytes of pages in use at most; 0: no limit. */
-firn_status eng_pages_create(const firn_model *model, uint64_t budget, eng_pages **out, firn_error *error);
+/* What stores may have in use together. */
+typedef struct eng_budget {
+    uint64_t most; /* bytes of pages */
+    _Atomic uint64_t in_use;
+} eng_budget;
+
+/* A store for a model of these layers. `budget` (NULL: no limit) may be that of other stores too; it outlives them. */
+firn_status eng_pages_create(const firn_model *model, eng_budget *budget, eng_pages **out, firn_error *error);
 void eng_pages_destroy(eng_pages *pages); /* no page may be in use; NULL is allowed */
 
 /* A page of one holder, with any content; NULL: the budget or the machine has no more. */

@@ -42,11 +42,9 @@ firn_status firn_scheduler_create(firn_model *model, const firn_scheduler_option
     s->options = complete_options(model, options);
     s->inbox.last = &s->inbox.first;
     atomic_flag_clear(&s->inbox.lock);
-    status = eng_pages_create(model, s->options.memory, &s->pages, error);
-    if (status == FIRN_OK)
-        status = eng_prefix_tree_create(s->pages, model->hyperparameters->sliding_window, &s->tree, error);
-    if (status == FIRN_OK)
-        status = eng_batch_create(model, s->options.n_batch, s->options.n_ctx, &s->batch, error);
+    s->budget.most = s->options.memory;
+    eng_lane *own;
+    status = eng_scheduler_lane(s, model, &own, error);
     if (status == FIRN_OK)
         *out = s;
     else
@@ -70,11 +68,8 @@ void firn_scheduler_release(firn_scheduler *scheduler)
         eng_request_free(s->waiting);
     }
     free(s->running);
-    free(s->of_entry);
-    free(s->entries);
-    eng_prefix_tree_destroy(s->tree);
-    firn_batch_release(s->batch);
-    eng_pages_destroy(s->pages);
+    free(s->stepped);
+    eng_scheduler_free_lanes(s);
     firn_model_release(s->model);
     free(s);
 }
@@ -83,7 +78,7 @@ firn_scheduler_figures firn_scheduler_measure(const firn_scheduler *scheduler)
 {
     firn_scheduler_figures figures = scheduler->figures;
     figures.n_running = (uint32_t)scheduler->n_running;
-    figures.bytes_in_use = eng_pages_in_use(scheduler->pages);
+    figures.bytes_in_use = atomic_load_explicit(&scheduler->budget.in_use, memory_order_relaxed);
     return figures;
 }
 
@@ -117,6 +112,11 @@ static void drop_cancelled(firn_scheduler *s)
     }
 }
 
+static uint32_t less(uint32_t room, size_t n)
+{
+    return room > n ? room - (uint32_t)n : 0;
+}
+
 /* Gives rows to those who decode, in turns where there are too many. Returns how many are left. */
 static uint32_t plan_decoding(firn_scheduler *s, uint32_t room)
 {
@@ -124,13 +124,31 @@ static uint32_t plan_decoding(firn_scheduler *s, uint32_t room)
     size_t i = 0;
     for (; i < n && room > 0; i++) {
         eng_request *const request = s->running[(first + i) % n];
-        if (eng_request_lacks(request) == 1) {
-            request->n_rows = 1;
-            room--;
-        }
+        if (!eng_request_decodes(request))
+            continue;
+        for (size_t t = 0; t < request->n_timelines; t++)
+            request->timelines[t].n_rows = 1;
+        room = less(room, request->n_timelines);
     }
     s->turn = i < n ? first + i : first;
     return room;
+}
+
+/* Gives a request that is in its prompts up to `most` rows for each. Returns how many. */
+static uint32_t plan_prompt(firn_scheduler *s, eng_request *request, uint32_t most)
+{
+    const size_t kept_back = request->n_timelines > 1; /* the last token, which goes in for all timelines together */
+    uint32_t n_given = 0;
+    for (size_t t = 0; t < request->n_timelines; t++) {
+        eng_timeline *const timeline = &request->timelines[t];
+        if (eng_request_follows(s, request, t))
+            continue;
+        const size_t left = eng_timeline_lacks(timeline) - timeline->n_rows - kept_back, room = most - n_given;
+        const uint32_t n = left < room ? (uint32_t)left : (uint32_t)room;
+        timeline->n_rows += n;
+        n_given += n;
+    }
+    return n_given;
 }
 
 /* Gives rows to prompts: each an equal share first, and what is left in order. Returns how many are left. */
@@ -138,16 +156,9 @@ static uint32_t plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompt
 {
     const uint32_t share = room / n_prompts > 0 ? room / n_prompts : 1;
     for (int round = 0; round < 2; round++)
-        for (size_t i = 0; i < s->n_running && room > 0; i++) {
-            eng_request *const request = s->running[i];
-            if (eng_request_lacks(request) == 1)
-                continue;
-            const size_t left = eng_request_lacks(request) - request->n_rows;
-            const uint32_t most = round == 0 && share < room ? share : room;
-            const uint32_t n = left < most ? (uint32_t)left : most;
-            request->n_rows += n;
-            room -= n;
-        }
+        for (size_t i = 0; i < s->n_running && room > 0; i++)
+            if (!eng_request_decodes(s->running[i]))
+                room -= plan_prompt(s, s->running[i], round == 0 && share < room ? share : room);
     return room;
 }
 
@@ -156,20 +167,25 @@ static void plan_drafts(firn_scheduler *s, uint32_t room)
 {
     for (size_t i = 0; i < s->n_running && room > 0; i++) {
         eng_request *const request = s->running[i];
-        if (request->n_rows != 1 || eng_request_lacks(request) != 1)
+        eng_timeline *const timeline = &request->timelines[0];
+        if (request->n_timelines > 1 || timeline->n_rows != 1 || !eng_request_decodes(request))
             continue;
-        const size_t left = s->options.n_ctx - request->n_ids;
+        const size_t left = s->options.n_ctx - timeline->n_ids;
         const uint32_t at_hand = room < s->options.n_draft ? room : s->options.n_draft;
-        request->n_drafts = eng_draft_guess(&request->draft, request->ids, request->n_ids,
-                                            left < at_hand ? (uint32_t)left : at_hand, request->ids + request->n_ids);
-        request->n_rows += request->n_drafts;
+        request->n_drafts = eng_draft_guess(&request->draft, timeline->ids, timeline->n_ids,
+                                            left < at_hand ? (uint32_t)left : at_hand, timeline->ids + timeline->n_ids);
+        timeline->n_rows += request->n_drafts;
         room -= request->n_drafts;
     }
 }
 
 static void clear_plan(eng_request *request)
 {
-    request->n_rows = request->n_drafts = request->n_accepted = request->n_taken = 0;
+    for (size_t t = 0; t < request->n_timelines; t++) {
+        request->timelines[t].n_rows = 0;
+        request->timelines[t].logits = NULL;
+    }
+    request->n_drafts = request->n_accepted = request->n_taken = 0;
     request->settled = false;
 }
 
@@ -179,7 +195,7 @@ static void plan_rows(firn_scheduler *s)
     uint32_t n_prompts = 0;
     for (size_t i = 0; i < s->n_running; i++) {
         clear_plan(s->running[i]);
-        n_prompts += eng_request_lacks(s->running[i]) > 1;
+        n_prompts += !eng_request_decodes(s->running[i]);
     }
     const uint32_t for_prompts = n_prompts == 0 ? 0 : n_batch > 4 ? n_batch / 4 : 1; /* at least */
     const uint32_t left = plan_decoding(s, n_batch - for_prompts);
@@ -188,20 +204,37 @@ static void plan_rows(firn_scheduler *s)
         plan_drafts(s, unused);
 }
 
+static bool has_rows(const eng_request *request)
+{
+    for (size_t t = 0; t < request->n_timelines; t++)
+        if (request->timelines[t].n_rows > 0)
+            return true;
+    return false;
+}
+
+/* Leaves a request that has all the memory fewer rows, and in the end none. */
+static void take_rows_away(eng_request *request)
+{
+    bool more = false;
+    for (size_t t = 0; t < request->n_timelines; t++)
+        more = more || request->timelines[t].n_rows > 1;
+    for (size_t t = 0; t < request->n_timelines; t++) {
+        eng_timeline *const timeline = &request->timelines[t];
+        timeline->n_rows = more && timeline->n_rows == 1 ? 1 : timeline->n_rows / 2;
+    }
+}
+
 /* Makes sure that a request's rows have pages, if need be at the cost of those whose turn comes last. */
 static void find_pages(firn_scheduler *s, eng_request *request)
 {
-    while (request->n_rows > 0 && !eng_session_extend(request->session, request->n_rows)) {
-        eng_session_cut(request->session, request->session->cached);
-        request->n_rows -= request->n_drafts;
+    while (has_rows(request) && !eng_request_extend(request)) {
+        request->timelines[0].n_rows -= request->n_drafts;
         request->n_drafts = 0;
-        if (eng_prefix_evict(s->tree)) {
-            s->figures.n_evicted++;
+        if (eng_scheduler_evict(s, request->timelines[0].lane))
             continue;
-        }
         eng_request *const last = s->running[s->n_running - 1];
-        if (s->n_running == 1) { /* it has all the memory */
-            request->n_rows /= 2;
+        if (s->n_running == 1) {
+            take_rows_away(request);
             continue;
         }
         eng_scheduler_stop(s, last);
@@ -217,32 +250,65 @@ static void end_without_memory(firn_scheduler *s, eng_request *request)
     firn_error error;
     base_fail(&error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
               "%llu bytes for keys and values are too few for token %zu; allow more memory",
-              (unsigned long long)s->options.memory, request->session->cached + 1);
+              (unsigned long long)s->options.memory, request->timelines[0].session->cached + 1);
     eng_scheduler_stop(s, request);
     eng_scheduler_end(request, FIRN_ERROR_MEMORY, &error);
+}
+
+static void add_entry(firn_scheduler *s, eng_request *request, size_t number)
+{
+    const eng_timeline *const t = &request->timelines[number];
+    eng_lane *const lane = t->lane;
+    const bool whole = t->n_rows >= eng_timeline_lacks(t);
+    const unsigned logits = request->n_drafts > 0 ? FIRN_LOGITS_ALL : whole ? FIRN_LOGITS_LAST : FIRN_LOGITS_NONE;
+    lane->owners[lane->n_entries] = (eng_entry_owner){request, number};
+    lane->entries[lane->n_entries++] = (firn_batch_entry){t->session, t->ids + t->session->cached, t->n_rows, logits};
+    s->figures.n_tokens += t->n_rows;
+}
+
+static void extend_some(void *argument, uint32_t thread)
+{
+    const firn_scheduler *const s = argument;
+    base_range range;
+    (void)thread;
+    while (base_pool_claim(s->model->context->pool, (uint32_t)s->n_running, &range))
+        for (uint32_t i = range.begin; i < range.end; i++)
+            (void)eng_request_extend(s->running[i]);
+}
+
+/*
+ * Where several requests need pages, as texts do that begin with the same prompt, all threads copy what was shared. Who
+ * doesn't get one is seen afterwards.
+ */
+static void extend_together(firn_scheduler *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_running && n < 2; i++)
+        n += !eng_request_has_room(s->running[i]);
+    if (n > 1)
+        base_pool_run(s->model->context->pool, extend_some, s);
 }
 
 /* Makes the entries of a step, with pages for all. */
 static void make_entries(firn_scheduler *s)
 {
-    s->n_entries = 0;
+    s->n_stepped = 0;
+    for (size_t i = 0; i < s->n_lanes; i++)
+        s->lanes[i]->n_entries = 0;
+    extend_together(s);
     for (size_t i = 0; i < s->n_running; i++)
         find_pages(s, s->running[i]);
-    if (s->n_running == 1 && s->running[0]->n_rows == 0)
+    if (s->n_running == 1 && !has_rows(s->running[0]))
         end_without_memory(s, s->running[0]);
     for (size_t i = 0; i < s->n_running; i++) {
         eng_request *const request = s->running[i];
-        if (request->n_rows == 0)
+        if (!has_rows(request))
             continue;
-        firn_session *const session = request->session;
-        const bool whole = request->n_rows >= eng_request_lacks(request);
-        s->of_entry[s->n_entries] = request;
-        s->entries[s->n_entries++] = (firn_batch_entry){session, request->ids + session->cached, request->n_rows,
-                                                        request->n_drafts > 0 ? FIRN_LOGITS_ALL
-                                                        : whole               ? FIRN_LOGITS_LAST
-                                                                              : FIRN_LOGITS_NONE};
-        s->figures.n_tokens += request->n_rows;
+        s->stepped[s->n_stepped++] = request;
         s->figures.n_drafted += request->n_drafts;
+        for (size_t t = 0; t < request->n_timelines; t++)
+            if (request->timelines[t].n_rows > 0)
+                add_entry(s, request, t);
     }
 }
 
@@ -251,10 +317,16 @@ static void make_entries(firn_scheduler *s)
 /* Rows of logits, from firsts[i] on those of one request. */
 typedef struct picking {
     firn_scheduler *scheduler;
+    const eng_lane *lane;
     const eng_row *rows;
     uint32_t n_firsts;
     uint32_t firsts[ENG_HEAD_COLUMNS + 1];
 } picking;
+
+static const eng_entry_owner *owner_of(const picking *p, uint32_t row)
+{
+    return &p->lane->owners[p->rows[row].entry];
+}
 
 /* Takes the logits after one more token. Those after a drafted token count if it is the one that was picked. */
 static void take_row(eng_request *request, const float *logits)
@@ -266,9 +338,35 @@ static void take_row(eng_request *request, const float *logits)
         firn_generation_end(request->generation) != FIRN_END_NOT_YET)
         return;
     const firn_generation_step step = firn_generation_next(request->generation);
-    if (step.n_keep == request->n_ids + i && step.id == request->ids[step.n_keep]) {
+    const eng_timeline *const timeline = &request->timelines[0];
+    if (step.n_keep == timeline->n_ids + i && step.id == timeline->ids[step.n_keep]) {
         request->n_accepted++;
         request->settled = false;
+    }
+}
+
+/* Takes logits of several timelines when all are there; keeps those that come before. */
+static void gather_rows(const picking *p, eng_request *request, uint32_t first, uint32_t end)
+{
+    const size_t n_vocab = p->scheduler->model->hyperparameters->n_vocab;
+    const float *all[FIRN_GENERATION_ROWS];
+    size_t n_there = 0;
+    for (uint32_t row = first; row < end; row++)
+        request->timelines[owner_of(p, row)->timeline].logits = p->rows[row].logits;
+    for (size_t t = 0; t < request->n_timelines; t++) {
+        all[t] = request->timelines[t].logits;
+        n_there += all[t] != NULL;
+    }
+    if (n_there == request->n_timelines) {
+        request->status = firn_generation_take_rows(request->generation, all, &request->error);
+        request->n_taken = 1;
+        return;
+    }
+    n_there -= end - first;
+    for (uint32_t row = first; row < end; row++, n_there++) {
+        float *const held = request->held + n_there * n_vocab;
+        memcpy(held, p->rows[row].logits, n_vocab * sizeof *held);
+        request->timelines[owner_of(p, row)->timeline].logits = held;
     }
 }
 
@@ -279,20 +377,30 @@ static void take_rows(void *argument, uint32_t thread)
     (void)thread;
     while (base_pool_claim(p->scheduler->model->context->pool, p->n_firsts, &range))
         for (uint32_t i = range.begin; i < range.end; i++) {
-            eng_request *const request = p->scheduler->of_entry[p->rows[p->firsts[i]].entry];
-            for (uint32_t row = p->firsts[i]; row < p->firsts[i + 1] && !request->settled; row++)
-                take_row(request, p->rows[row].logits);
+            eng_request *const request = owner_of(p, p->firsts[i])->request;
+            if (request->n_timelines > 1)
+                gather_rows(p, request, p->firsts[i], p->firsts[i + 1]);
+            else
+                for (uint32_t row = p->firsts[i]; row < p->firsts[i + 1] && !request->settled; row++)
+                    take_row(request, p->rows[row].logits);
         }
 }
+
+/* A lane at work. */
+typedef struct lane_step {
+    firn_scheduler *scheduler;
+    const eng_lane *lane;
+} lane_step;
 
 /* Picks the tokens that follow, on all threads. */
 static bool take_logits(void *argument, const eng_row *rows, uint32_t n_rows)
 {
-    firn_scheduler *const s = argument;
+    const lane_step *const step = argument;
+    firn_scheduler *const s = step->scheduler;
     const double start = base_seconds();
-    picking p = {.scheduler = s, .rows = rows};
+    picking p = {.scheduler = s, .lane = step->lane, .rows = rows};
     for (uint32_t i = 0; i < n_rows; i++)
-        if (i == 0 || rows[i].entry != rows[i - 1].entry)
+        if (i == 0 || owner_of(&p, i)->request != owner_of(&p, i - 1)->request)
             p.firsts[p.n_firsts++] = i;
     p.firsts[p.n_firsts] = n_rows;
     base_pool_run(s->model->context->pool, take_rows, &p);
@@ -302,23 +410,19 @@ static bool take_logits(void *argument, const eng_row *rows, uint32_t n_rows)
 
 /* ---- after a step ---- */
 
-/* Sets the timeline that the generation wants next. */
-static void move_on(eng_request *request)
+/* Keeps what a timeline has of its prompt; where its last token waits for other timelines, that is all but this one. */
+static void keep_prompt(eng_timeline *timeline, bool alone)
 {
-    const firn_generation_step step = firn_generation_next(request->generation);
-    firn_session_rewind(request->session, step.n_keep);
-    eng_prefix_go_back(&request->place, step.n_keep);
-    request->session->length = request->session->cached; /* fewer, where a window had been let go */
-    request->ids[step.n_keep] = step.id;
-    request->n_ids = step.n_keep + 1;
+    if (timeline->prompt_kept)
+        return;
+    timeline->prompt_kept = timeline->session->cached + !alone >= timeline->n_prompt;
+    eng_prefix_keep(timeline->lane->tree, timeline->session, timeline->prompt_kept, &timeline->place);
 }
 
 static void conclude(firn_scheduler *s, eng_request *request)
 {
-    if (!request->prompt_kept) {
-        request->prompt_kept = request->session->cached >= request->n_prompt;
-        eng_prefix_keep(s->tree, request->session, request->prompt_kept, &request->place);
-    }
+    for (size_t t = 0; t < request->n_timelines; t++)
+        keep_prompt(&request->timelines[t], request->n_timelines == 1);
     if (request->n_taken == 0)
         return;
     s->figures.n_generated += request->n_taken;
@@ -327,7 +431,7 @@ static void conclude(firn_scheduler *s, eng_request *request)
         eng_draft_learn(&request->draft, request->n_drafts, request->n_accepted);
     const bool ended = request->status != FIRN_OK || firn_generation_end(request->generation) != FIRN_END_NOT_YET;
     if (!ended)
-        move_on(request);
+        eng_request_move_on(request);
     if (request->status == FIRN_OK && request->given.progress != NULL &&
         !request->given.progress(request->given.argument, request->generation))
         request->cancelled = true;
@@ -340,27 +444,40 @@ static void conclude(firn_scheduler *s, eng_request *request)
 /* The step failed: so do all that were in it. */
 static void fail_all(firn_scheduler *s, firn_status status, const firn_error *error)
 {
-    for (size_t i = 0; i < s->n_entries; i++) {
-        eng_scheduler_stop(s, s->of_entry[i]);
-        eng_scheduler_end(s->of_entry[i], status, error);
+    for (size_t i = 0; i < s->n_stepped; i++) {
+        eng_scheduler_stop(s, s->stepped[i]);
+        eng_scheduler_end(s->stepped[i], status, error);
     }
+}
+
+/* Runs the lanes, that of the scheduler's own model last. */
+static firn_status run_lanes(firn_scheduler *s, firn_error *error)
+{
+    const double start = base_seconds(), sampling = s->figures.sampling_seconds;
+    firn_status status = FIRN_OK;
+    for (size_t i = s->n_lanes; i-- > 0 && status == FIRN_OK;) {
+        const eng_lane *const lane = s->lanes[i];
+        lane_step step = {s, lane};
+        if (lane->n_entries > 0)
+            status = eng_batch_append(lane->batch, lane->entries, lane->n_entries, take_logits, &step, error);
+    }
+    s->figures.model_seconds += base_seconds() - start - (s->figures.sampling_seconds - sampling);
+    s->figures.n_steps++;
+    return status;
 }
 
 static firn_status run_entries(firn_scheduler *s, firn_error *error)
 {
     firn_error fault = {0};
-    const double start = base_seconds(), sampling = s->figures.sampling_seconds;
-    const firn_status status = eng_batch_append(s->batch, s->entries, s->n_entries, take_logits, s, &fault);
-    s->figures.model_seconds += base_seconds() - start - (s->figures.sampling_seconds - sampling);
-    s->figures.n_steps++;
+    const firn_status status = run_lanes(s, &fault);
     if (status != FIRN_OK) {
         fail_all(s, status, &fault);
         if (error != NULL)
             *error = fault;
         return status;
     }
-    for (size_t i = 0; i < s->n_entries; i++)
-        conclude(s, s->of_entry[i]);
+    for (size_t i = 0; i < s->n_stepped; i++)
+        conclude(s, s->stepped[i]);
     return FIRN_OK;
 }
 
@@ -375,7 +492,7 @@ firn_status firn_scheduler_step(firn_scheduler *scheduler, bool *more, firn_erro
     if (s->n_running > 0) {
         plan_rows(s);
         make_entries(s);
-        if (s->n_entries > 0)
+        if (s->n_stepped > 0)
             status = run_entries(s, error);
     }
     s->figures.all_seconds += base_seconds() - start;

@@ -13,6 +13,10 @@
  * nobody uses go first, the longest unused before the others; then the last request of the lowest priority is put off:
  * its tokens stay, its keys and values are computed again later.
  *
+ * Guidance and contrast give a request further timelines, which are rows of the same steps and count as its own: for
+ * memory, beginnings in common, being put off and cancelled. What a weaker model adds to a step goes through that model
+ * first.
+ *
  * firn_scheduler_submit and _cancel may be called from any thread, also from callbacks; the others by one thread at a
  * time, which is where callbacks come from.
  */
@@ -43,7 +47,10 @@ typedef struct firn_request {
     const int32_t *prompt; /* [n_prompt], at least one; copied */
     size_t n_prompt;
     const firn_generation_parameters *parameters; /* copied; the seed is drawn */
-    /* Copied; NULL: the default. The scheduler sets n_ctx. `explain` is called from any thread, while others run. */
+    /*
+     * Copied, the negative prompt too; constraint and weaker model are kept alive. NULL: the default. The scheduler
+     * sets n_ctx. `explain` is called from any thread, while others run.
+     */
     const struct firn_generation_options *generation;
     int32_t priority; /* higher ones first */
 

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the scheduler's files share: requests, and the queues they stand in. */
+/*
+ * What the scheduler's files share. A lane is what the scheduler has of one model: its own, and each weaker one that a
+ * request's contrast goes away from. A request has a timeline for each row of its generation (engine/generation.h), in
+ * the lane of the row's model: one mostly, up to three with guidance and contrast.
+ *
+ * A timeline wants ids[0, n_ids) in its session, and the logits after it. What the session lacks of it is appended step
+ * by step: a prompt, one token, or all after the request was put off. The last token goes in for all timelines of a
+ * request in one step, so that their logits come together.
+ */
 #ifndef FIRN_ENGINE_SCHEDULER_P_H
 #define FIRN_ENGINE_SCHEDULER_P_H
 
@@ -7,40 +15,63 @@
 #include "engine/draft.h"
 #include "engine/prefix_tree.h"
 
-/*
- * A request wants its timeline, ids[0, n_ids), in its session, and the logits after it. What the session lacks of it is
- * appended step by step: a prompt, one token, or all after the request was put off.
- */
+typedef struct eng_timeline {
+    firn_model *model;     /* a weaker one is retained */
+    struct eng_lane *lane; /* NULL: never let in */
+    int32_t *ids;          /* room for the longest that it can have, and drafts */
+    size_t n_ids, n_prompt;
+    firn_session *session; /* NULL: the request waits */
+    eng_prefix_place place;
+    bool prompt_kept;    /* as a beginning for others */
+    bool followed;       /* it has taken what the request's first timeline computed of their common beginning */
+    uint32_t n_rows;     /* tokens that it appends in the current step */
+    const float *logits; /* that came in it; NULL: none yet */
+} eng_timeline;
+
 typedef struct eng_request {
     struct eng_request *next; /* in the inbox, or waiting */
     uint64_t ticket;
-    firn_request given; /* what it points to is copied: to ids, and here */
+    firn_request given; /* what it points to is copied: to the timelines, and here */
     firn_generation_parameters parameters;
     firn_generation_options options;
-    int32_t *ids; /* room for the longest timeline it can have, and drafts */
-    size_t n_ids, n_prompt;
+    eng_timeline timelines[FIRN_GENERATION_ROWS];
+    size_t n_timelines;
     bool cancelled;
 
-    /* while let in; the generation stays when it is put off */
+    /* from when it is let in; also while it is put off */
     firn_generation *generation;
-    firn_session *session; /* NULL: waiting */
-    eng_prefix_place place;
-    bool prompt_kept; /* as a beginning for others */
+    float *held; /* [n_timelines - 1][n_vocab] logits of the step that come before the others; NULL with one timeline */
     eng_draft draft;
 
-    /* what it waits for: another request, until that has computed so many tokens that both begin with */
+    /* what it waits for: a timeline of another request, until that has so many tokens, with which one of its own begins
+     */
     uint64_t leader;
-    size_t leader_tokens;
+    size_t leader_timeline, leader_tokens;
 
     /* of the current step */
-    uint32_t n_rows;     /* tokens that it appends, */
-    uint32_t n_drafts;   /* the last of which are drafted: ids from n_ids on */
+    uint32_t n_drafts;   /* the last of its only timeline's rows: ids from n_ids on */
     uint32_t n_accepted; /* of these */
     uint32_t n_taken;    /* logits that it took */
     bool settled;        /* takes no more */
     firn_status status;
     firn_error error;
 } eng_request;
+
+/* Whose an entry of a step is. */
+typedef struct eng_entry_owner {
+    eng_request *request;
+    size_t timeline;
+} eng_entry_owner;
+
+typedef struct eng_lane {
+    firn_model *model;
+    eng_pages *pages;
+    eng_prefix_tree *tree;
+    firn_batch *batch;
+    firn_batch_entry *entries; /* [room] of the step, */
+    eng_entry_owner *owners;   /* [room] and whose they are */
+    size_t n_entries, room;
+} eng_lane;
 
 /* What comes from other threads. */
 typedef struct eng_inbox {
@@ -54,26 +85,60 @@ typedef struct eng_inbox {
 struct firn_scheduler {
     firn_model *model;
     firn_scheduler_options options; /* zeros replaced */
-    eng_pages *pages;
-    eng_prefix_tree *tree;
-    firn_batch *batch;
+    eng_budget budget;
+    eng_lane **lanes; /* [n_lanes], the model's first */
+    size_t n_lanes;
     eng_inbox inbox;
     eng_request *waiting; /* in the order of their turns */
 
     eng_request **running; /* in the order of their turns: the last is put off first */
-    size_t n_running, room;
-    size_t turn;               /* the running request that decodes first, where not all can */
-    firn_batch_entry *entries; /* [room] of the step, */
-    eng_request **of_entry;    /* [room] and whose they are */
-    size_t n_entries;
+    eng_request **stepped; /* [room] those that the step has entries of */
+    size_t n_running, n_stepped, room;
+    size_t turn; /* the running request that decodes first, where not all can */
     firn_scheduler_figures figures;
 };
 
-/* Tokens that a running request's session lacks. */
-static inline size_t eng_request_lacks(const eng_request *request)
+/* ---- timelines and lanes: scheduler_timelines.c ---- */
+
+/* The lane of a model; makes it where there is none yet. */
+firn_status eng_scheduler_lane(firn_scheduler *scheduler, firn_model *model, eng_lane **out, firn_error *error);
+void eng_scheduler_free_lanes(firn_scheduler *scheduler);
+bool eng_lane_reserve(eng_lane *lane, size_t n_entries);
+
+/* Lets go a kept beginning, of this lane or else of another. False: there is none that isn't in use. */
+bool eng_scheduler_evict(firn_scheduler *scheduler, const eng_lane *first);
+
+/* How many ids at the beginnings of two timelines are equal, up to `most`. */
+size_t eng_count_equal(const int32_t *a, const int32_t *b, size_t most);
+
+/* Tokens that a running request's timeline lacks in its session. */
+static inline size_t eng_timeline_lacks(const eng_timeline *timeline)
 {
-    return request->n_ids - request->session->cached;
+    return timeline->n_ids - timeline->session->cached;
 }
+
+/* Whether a running request lacks the last token of each timeline only. */
+bool eng_request_decodes(const eng_request *request);
+/* Tokens that it lacks in all, and (may be NULL) timelines that lack more than the last one. */
+size_t eng_request_lacks(const eng_request *request, size_t *n_prompts);
+
+/* Makes the timelines, as the parameters and options of the request want them. */
+firn_status eng_request_begin(const firn_scheduler *scheduler, eng_request *request, firn_error *error);
+/* Gives them sessions with what is kept of their beginnings. To be stripped after a failure too. */
+firn_status eng_request_equip(firn_scheduler *scheduler, eng_request *request, firn_error *error);
+void eng_request_strip(eng_request *request);
+/* Whether the timeline should wait for the request's first one to compute what both begin with; takes it, once it is.
+ */
+bool eng_request_follows(firn_scheduler *scheduler, eng_request *request, size_t timeline);
+/* Pages for the rows of the step. False: there are too few, and those that it took went back. */
+bool eng_request_extend(eng_request *request);
+/* Whether it has them already. */
+bool eng_request_has_room(const eng_request *request);
+/* Sets the timelines that the generation wants next. */
+void eng_request_move_on(eng_request *request);
+void eng_request_free(eng_request *request);
+
+/* ---- who runs: scheduler_queue.c ---- */
 
 /* Takes in what was submitted, and marks what was cancelled. */
 void eng_scheduler_empty_inbox(firn_scheduler *scheduler);
@@ -88,6 +153,5 @@ void eng_scheduler_stop(firn_scheduler *scheduler, eng_request *request);
 
 /* Tells the end of a request that is in no queue, and frees it. */
 void eng_scheduler_end(eng_request *request, firn_status status, const firn_error *error);
-void eng_request_free(eng_request *request);
 
 #endif

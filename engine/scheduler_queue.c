@@ -31,68 +31,35 @@ firn_request firn_request_default(void)
     return (firn_request){.size = sizeof(firn_request)};
 }
 
-void eng_request_free(eng_request *request)
+static firn_status make_request(const firn_scheduler *s, const firn_request *given, eng_request **out,
+                                firn_error *error)
 {
-    firn_generation_release(request->generation);
-    free(request->ids);
-    free(request);
-}
-
-static firn_status check(const firn_scheduler *s, const firn_request *request, firn_error *error)
-{
-    const uint32_t n_vocab = s->model->hyperparameters->n_vocab;
-    if (request->n_prompt == 0)
+    if (given->n_prompt == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt has no token");
-    if (request->n_prompt > s->options.n_ctx)
-        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
-                         "a prompt of %zu tokens does not fit the context of %u positions", request->n_prompt,
-                         s->options.n_ctx);
-    if (firn_model_session_bytes(s->model, (uint32_t)request->n_prompt) > s->options.memory)
-        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
-                         "a prompt of %zu tokens does not fit %llu bytes for keys and values; allow more memory",
-                         request->n_prompt, (unsigned long long)s->options.memory);
-    for (size_t i = 0; i < request->n_prompt; i++)
-        if (request->prompt[i] < 0 || (uint32_t)request->prompt[i] >= n_vocab)
-            return base_fail(error, FIRN_ERROR_ARGUMENT, i, "token %zu has id %d: the vocabulary ends at %u", i,
-                             request->prompt[i], n_vocab - 1);
-    if (request->parameters->guidance != 1 || request->parameters->contrast > 0)
-        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
-                         "guidance and contrast need several timelines, which a scheduler doesn't run yet");
-    return firn_generation_parameters_check(request->parameters, error);
-}
-
-static eng_request *make_request(const firn_scheduler *s, const firn_request *given)
-{
-    const int32_t n_predict = given->parameters->n_predict;
-    size_t room = s->options.n_ctx;
-    if (n_predict >= 0 && given->n_prompt + (size_t)n_predict < room)
-        room = given->n_prompt + (size_t)n_predict;
-    eng_request *const request = calloc(1, sizeof *request);
-    int32_t *const ids = malloc((room + ENG_MOST_DRAFTS) * sizeof *ids);
-    if (request == NULL || ids == NULL) {
-        free(request);
-        free(ids);
-        return NULL;
-    }
-    memcpy(ids, given->prompt, given->n_prompt * sizeof *ids);
+    firn_status status = firn_generation_parameters_check(given->parameters, error);
+    eng_request *const request = status == FIRN_OK ? calloc(1, sizeof *request) : NULL;
+    if (status != FIRN_OK || request == NULL)
+        return status != FIRN_OK ? status
+                                 : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
     request->given = *given;
     request->parameters = *given->parameters;
     request->options = given->generation != NULL ? *given->generation : firn_generation_options_default();
     request->options.n_ctx = s->options.n_ctx;
-    request->ids = ids;
-    request->n_ids = request->n_prompt = given->n_prompt;
-    return request;
+    status = eng_request_begin(s, request, error);
+    if (status == FIRN_OK)
+        *out = request;
+    else
+        eng_request_free(request);
+    return status;
 }
 
 firn_status firn_scheduler_submit(firn_scheduler *scheduler, const firn_request *request, uint64_t *ticket,
                                   firn_error *error)
 {
-    const firn_status status = check(scheduler, request, error);
+    eng_request *made = NULL;
+    const firn_status status = make_request(scheduler, request, &made, error);
     if (status != FIRN_OK)
         return status;
-    eng_request *const made = make_request(scheduler, request);
-    if (made == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
     eng_inbox *const inbox = &scheduler->inbox;
     lock(inbox);
     made->ticket = ++inbox->n_tickets;
@@ -171,11 +138,25 @@ bool eng_scheduler_inbox_is_empty(firn_scheduler *s)
 
 /* ---- letting in ---- */
 
-/* Bytes of pages that n tokens need beyond those in a session of which n_cached are there. */
-static uint64_t bytes_needed(const firn_scheduler *s, size_t n, size_t n_cached)
+/* Bytes of pages that a request needs for one token more beyond those in its sessions. */
+static uint64_t bytes_needed(const eng_request *request)
 {
-    const size_t n_pages = (n + KERN_CHUNK - 1) / KERN_CHUNK - n_cached / KERN_CHUNK;
-    return firn_model_session_bytes(s->model, (uint32_t)(n_pages * KERN_CHUNK));
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < request->n_timelines; i++) {
+        const eng_timeline *const t = &request->timelines[i];
+        const size_t n_pages = (t->n_ids + KERN_CHUNK) / KERN_CHUNK - t->session->cached / KERN_CHUNK;
+        bytes += firn_model_session_bytes(t->model, (uint32_t)(n_pages * KERN_CHUNK));
+    }
+    return bytes;
+}
+
+/* Bytes that eviction could free; stops counting at `enough`. */
+static uint64_t evictable(const firn_scheduler *s, uint64_t enough)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->n_lanes && bytes < enough; i++)
+        bytes += eng_prefix_evictable(s->lanes[i]->tree, enough - bytes);
+    return bytes;
 }
 
 /* Bytes that are free, or would be if nothing unused were kept, less what running requests are about to take. */
@@ -183,19 +164,10 @@ static uint64_t bytes_left(const firn_scheduler *s, uint64_t enough)
 {
     uint64_t promised = enough;
     for (size_t i = 0; i < s->n_running; i++)
-        promised += bytes_needed(s, s->running[i]->n_ids + 1, s->running[i]->session->cached);
-    const uint64_t free_bytes = s->options.memory - eng_pages_in_use(s->pages);
-    const uint64_t all =
-        free_bytes < promised ? free_bytes + eng_prefix_evictable(s->tree, promised - free_bytes) : free_bytes;
+        promised += bytes_needed(s->running[i]);
+    const uint64_t free_bytes = s->budget.most - atomic_load_explicit(&s->budget.in_use, memory_order_relaxed);
+    const uint64_t all = free_bytes < promised ? free_bytes + evictable(s, promised - free_bytes) : free_bytes;
     return all > promised - enough ? all - (promised - enough) : 0;
-}
-
-static size_t count_equal(const int32_t *a, const int32_t *b, size_t most)
-{
-    size_t n = 0;
-    while (n < most && a[n] == b[n])
-        n++;
-    return n;
 }
 
 static const eng_request *find_running(const firn_scheduler *s, uint64_t ticket)
@@ -206,29 +178,40 @@ static const eng_request *find_running(const firn_scheduler *s, uint64_t ticket)
     return NULL;
 }
 
-/* Whether the request should wait for another to compute what both begin with, of which n_kept tokens are kept. */
-static bool has_leader(const firn_scheduler *s, eng_request *request, size_t n_kept)
+/* Tokens that `other` is about to compute and the timeline begins with, more than it has; or 0. */
+static size_t count_led(const eng_timeline *timeline, const eng_timeline *other)
 {
-    for (size_t i = 0; i < s->n_running; i++) {
+    const size_t n_kept = timeline->session->cached, n_computed = other->session->cached;
+    const size_t most = other->n_ids < timeline->n_ids ? other->n_ids : timeline->n_ids - 1;
+    if (other->lane != timeline->lane || n_computed >= most)
+        return 0;
+    const size_t n = eng_count_equal(other->ids, timeline->ids, most);
+    return n >= n_kept + WORTH_WAITING && n > n_computed ? n : 0;
+}
+
+/* Whether the request should wait for another to compute what both begin with. */
+static bool has_leader(const firn_scheduler *s, eng_request *request)
+{
+    request->leader = 0;
+    for (size_t i = 0; i < s->n_running && request->leader == 0; i++) {
         const eng_request *const other = s->running[i];
-        const size_t most = other->n_ids < request->n_ids ? other->n_ids : request->n_ids - 1;
-        if (other->session->cached >= most)
-            continue;
-        const size_t n = count_equal(other->ids, request->ids, most);
-        if (n >= n_kept + WORTH_WAITING && n > other->session->cached) {
-            request->leader = other->ticket;
-            request->leader_tokens = n;
-            return true;
+        for (size_t t = 0; t < request->n_timelines * other->n_timelines && request->leader == 0; t++) {
+            const size_t theirs = t % other->n_timelines;
+            const size_t n = count_led(&request->timelines[t / other->n_timelines], &other->timelines[theirs]);
+            if (n > 0) {
+                request->leader = other->ticket;
+                request->leader_timeline = theirs;
+                request->leader_tokens = n;
+            }
         }
     }
-    request->leader = 0;
-    return false;
+    return request->leader != 0;
 }
 
 static bool waits_for_leader(const firn_scheduler *s, const eng_request *request)
 {
     const eng_request *const leader = request->leader != 0 ? find_running(s, request->leader) : NULL;
-    return leader != NULL && leader->session->cached < request->leader_tokens;
+    return leader != NULL && leader->timelines[request->leader_timeline].session->cached < request->leader_tokens;
 }
 
 /* Makes room for one more running request. */
@@ -237,11 +220,19 @@ static bool reserve_running(firn_scheduler *s)
     if (s->n_running < s->room)
         return true;
     const size_t room = 2 * s->room + 16;
-    if (!base_resize(&s->running, room, sizeof *s->running) || !base_resize(&s->of_entry, room, sizeof *s->of_entry) ||
-        !base_resize(&s->entries, room, sizeof *s->entries))
+    if (!base_resize(&s->running, room, sizeof *s->running) || !base_resize(&s->stepped, room, sizeof *s->stepped))
         return false;
     s->room = room;
     return true;
+}
+
+/* Room for a request that has its sessions, and in the lanes for its entries. */
+static firn_status reserve(firn_scheduler *s, const eng_request *request, firn_error *error)
+{
+    bool reserved = reserve_running(s);
+    for (size_t i = 0; i < request->n_timelines && reserved; i++)
+        reserved = eng_lane_reserve(request->timelines[i].lane, (s->n_running + 1) * FIRN_GENERATION_ROWS);
+    return reserved ? FIRN_OK : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
 }
 
 static void run(firn_scheduler *s, eng_request *request)
@@ -252,26 +243,6 @@ static void run(firn_scheduler *s, eng_request *request)
     s->running[at] = request;
 }
 
-/* Gives a waiting request a session with what is kept of its beginning. */
-static firn_status equip(firn_scheduler *s, eng_request *request, firn_error *error)
-{
-    if (!reserve_running(s))
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a request");
-    const firn_status status =
-        eng_session_create(s->model, s->pages, s->options.n_ctx, s->options.n_batch, &request->session, error);
-    if (status == FIRN_OK)
-        eng_prefix_take(s->tree, request->ids, request->n_ids - 1, request->session, &request->place);
-    return status;
-}
-
-/* Undoes it. */
-static void strip(eng_request *request)
-{
-    firn_session_release(request->session);
-    request->session = NULL;
-    eng_prefix_leave(&request->place);
-}
-
 void eng_scheduler_stop(firn_scheduler *s, eng_request *request)
 {
     size_t at = 0;
@@ -280,9 +251,11 @@ void eng_scheduler_stop(firn_scheduler *s, eng_request *request)
     s->n_running--;
     for (; at < s->n_running; at++)
         s->running[at] = s->running[at + 1];
-    request->n_rows = 0;
-    eng_prefix_keep(s->tree, request->session, true, &request->place);
-    strip(request);
+    for (size_t i = 0; i < request->n_timelines; i++) {
+        eng_timeline *const t = &request->timelines[i];
+        eng_prefix_keep(t->lane->tree, t->session, true, &t->place);
+    }
+    eng_request_strip(request);
 }
 
 void eng_scheduler_end(eng_request *request, firn_status status, const firn_error *error)
@@ -309,11 +282,23 @@ typedef enum verdict { LET_IN, WAITS_FOR_LEADER, WAITS_FOR_MEMORY } verdict;
 /* Whether an equipped request can run now. */
 static verdict judge(const firn_scheduler *s, eng_request *request)
 {
-    const size_t n_kept = request->session->cached;
-    const uint64_t needed = bytes_needed(s, request->n_ids + 1, n_kept);
-    if (has_leader(s, request, n_kept))
+    const uint64_t needed = bytes_needed(request);
+    if (has_leader(s, request))
         return WAITS_FOR_LEADER;
     return s->n_running > 0 && bytes_left(s, needed) < needed ? WAITS_FOR_MEMORY : LET_IN;
+}
+
+/* Makes what a request has from now on until its end. */
+static firn_status make_generation(const firn_scheduler *s, eng_request *request, firn_error *error)
+{
+    const size_t n_vocab = s->model->hyperparameters->n_vocab, n_held = request->n_timelines - 1;
+    if (request->generation != NULL)
+        return FIRN_OK;
+    request->held = n_held > 0 ? malloc(n_held * n_vocab * sizeof *request->held) : NULL;
+    if (n_held > 0 && request->held == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the logits of a request");
+    return firn_generation_create(s->model, &request->parameters, &request->options, request->timelines[0].ids,
+                                  request->timelines[0].n_prompt, &request->generation, error);
 }
 
 /* Tries the request that *link leads to; it is taken off the queue where it needn't wait. */
@@ -323,22 +308,24 @@ static verdict try_request(firn_scheduler *s, eng_request **link)
     firn_error error = {0};
     if (waits_for_leader(s, request))
         return WAITS_FOR_LEADER;
-    firn_status status = equip(s, request, &error);
+    firn_status status = eng_request_equip(s, request, &error);
     const verdict judged = status == FIRN_OK ? judge(s, request) : LET_IN;
     if (judged != LET_IN) {
-        strip(request);
+        eng_request_strip(request);
         return judged;
     }
     *link = request->next;
     s->figures.n_waiting--;
-    if (status == FIRN_OK && request->generation == NULL)
-        status = firn_generation_create(s->model, &request->parameters, &request->options, request->ids,
-                                        request->n_prompt, &request->generation, &error);
-    if (status == FIRN_OK) {
-        s->figures.n_reused += request->session->cached;
+    if (status == FIRN_OK)
+        status = reserve(s, request, &error);
+    if (status == FIRN_OK)
+        status = make_generation(s, request, &error);
+    if (status == FIRN_OK && firn_generation_end(request->generation) == FIRN_END_NOT_YET) {
+        for (size_t i = 0; i < request->n_timelines; i++)
+            s->figures.n_reused += request->timelines[i].session->cached;
         run(s, request);
     } else {
-        strip(request);
+        eng_request_strip(request);
         eng_scheduler_end(request, status, &error);
     }
     return LET_IN;
@@ -346,10 +333,10 @@ static verdict try_request(firn_scheduler *s, eng_request **link)
 
 void eng_scheduler_admit(firn_scheduler *s)
 {
-    size_t n_prompts = 0, n_lacking = 0;
+    size_t n_prompts = 0, n_lacking = 0, n_more;
     for (size_t i = 0; i < s->n_running; i++) {
-        n_prompts += eng_request_lacks(s->running[i]) > 1;
-        n_lacking += eng_request_lacks(s->running[i]);
+        n_lacking += eng_request_lacks(s->running[i], &n_more);
+        n_prompts += n_more;
     }
     for (eng_request **link = &s->waiting;
          *link != NULL && (n_prompts < MOST_PROMPTS || n_lacking < s->options.n_batch);) {
@@ -358,8 +345,8 @@ void eng_scheduler_admit(firn_scheduler *s)
         switch (try_request(s, link)) {
         case LET_IN:
             if (s->n_running > n_before) { /* and it did not end at once */
-                n_prompts += eng_request_lacks(request) > 1;
-                n_lacking += eng_request_lacks(request);
+                n_lacking += eng_request_lacks(request, &n_more);
+                n_prompts += n_more;
             }
             break;
         case WAITS_FOR_LEADER:

@@ -133,12 +133,18 @@ void eng_session_cut(firn_session *session, size_t n_keep)
         session->first_local = 0;
 }
 
+static bool owns_page(const firn_session *session, eng_group group, size_t index)
+{
+    const eng_page *const page = session->tables[group][index];
+    return page != NULL && atomic_load_explicit(&page->references, memory_order_acquire) == 1;
+}
+
 /* Makes sure that page `index` of a group is there and the session's alone. */
 static bool own_page(firn_session *session, eng_group group, size_t index)
 {
     eng_page **const slot = &session->tables[group][index];
     eng_page *const old = *slot;
-    if (old != NULL && atomic_load_explicit(&old->references, memory_order_acquire) == 1)
+    if (owns_page(session, group, index))
         return true;
     eng_page *const page = eng_page_take(session->pages, group);
     if (page == NULL)
@@ -148,6 +154,16 @@ static bool own_page(firn_session *session, eng_group group, size_t index)
         eng_page_release(session->pages, group, old);
     }
     *slot = page;
+    return true;
+}
+
+bool eng_session_has_room(const firn_session *session, size_t n_more)
+{
+    const size_t first = session->cached / KERN_CHUNK, end = whole_chunks(session->cached + n_more);
+    for (int g = 0; g < ENG_GROUPS; g++)
+        for (size_t i = first; has_group(session, g) && i < end; i++)
+            if (!owns_page(session, g, i))
+                return false;
     return true;
 }
 

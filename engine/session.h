@@ -36,6 +36,9 @@ firn_status eng_session_create(firn_model *model, eng_pages *pages, uint32_t n_c
  */
 bool eng_session_extend(firn_session *session, size_t n_more);
 
+/* Whether it has all pages for them already, and alone. */
+bool eng_session_has_room(const firn_session *session, size_t n_more);
+
 /* Lets go the pages behind the first n_keep positions; all pages, if a window that is needed then was let go before. */
 void eng_session_cut(firn_session *session, size_t n_keep);
 

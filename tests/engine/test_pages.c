@@ -201,7 +201,8 @@ Test(pages, a_budget_is_kept)
     firn_session *session;
     firn_error error = {0};
     const uint64_t page = eng_page_bytes(f.model->pages, ENG_GLOBAL);
-    cr_assert_eq(eng_pages_create(f.model, 3 * page, &store, NULL), FIRN_OK);
+    eng_budget budget = {.most = 3 * page};
+    cr_assert_eq(eng_pages_create(f.model, &budget, &store, NULL), FIRN_OK);
     cr_assert_eq(eng_session_create(f.model, store, TEXT, 64, &session, NULL), FIRN_OK);
     go_on(&f, session, 60, 60);
     cr_expect_eq(firn_session_append(session, f.ids, 200, FIRN_LOGITS_LAST, NULL, NULL, &error), FIRN_ERROR_MEMORY);
@@ -213,7 +214,32 @@ Test(pages, a_budget_is_kept)
     go_on(&f, session, 3 * 64, 64);
     firn_session_release(session);
     cr_expect_eq(eng_pages_in_use(store), 0u);
+    cr_expect_eq(atomic_load(&budget.in_use), 0u);
     eng_pages_destroy(store);
+    tear_down(&f);
+}
+
+/* Two stores under one budget: what one has in use, the other can't have. */
+Test(pages, a_budget_of_two_stores)
+{
+    const fixture f = set_up("llama");
+    eng_pages *stores[2];
+    eng_budget budget = {.most = 3 * eng_page_bytes(f.model->pages, ENG_GLOBAL)};
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(eng_pages_create(f.model, &budget, &stores[i], NULL), FIRN_OK);
+    eng_page *const first = eng_page_take(stores[0], ENG_GLOBAL), *const second = eng_page_take(stores[0], ENG_GLOBAL),
+                    *third = eng_page_take(stores[1], ENG_GLOBAL);
+    cr_assert(first != NULL && second != NULL && third != NULL);
+    cr_expect_null(eng_page_take(stores[1], ENG_GLOBAL));
+    eng_page_release(stores[0], ENG_GLOBAL, first);
+    eng_page_release(stores[1], ENG_GLOBAL, third);
+    third = eng_page_take(stores[1], ENG_GLOBAL);
+    cr_expect_not_null(third);
+    eng_page_release(stores[1], ENG_GLOBAL, third);
+    eng_page_release(stores[0], ENG_GLOBAL, second);
+    cr_expect_eq(atomic_load(&budget.in_use), 0u);
+    for (int i = 0; i < 2; i++)
+        eng_pages_destroy(stores[i]);
     tear_down(&f);
 }
 

@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASES = 48, LONGEST_PROMPT = 300, MOST_TOKENS = 90, ROOM = 512, SCHEDULES = 1000 };
+enum { CASES = 48, LONGEST_PROMPT = 300, LONGEST_NEGATIVE = 100, MOST_TOKENS = 90, ROOM = 512, SCHEDULES = 1000 };
 
 /* A request, and the tokens that it gets alone. */
 typedef struct request_case {
     int32_t prompt[LONGEST_PROMPT];
     size_t n_prompt;
+    int32_t negative[LONGEST_NEGATIVE];
+    size_t n_negative;
+    firn_model *weaker;
     firn_generation_parameters parameters;
     uint64_t sequence;
     int32_t expected[MOST_TOKENS];
@@ -26,7 +29,7 @@ typedef struct request_case {
 
 typedef struct fixture {
     firn_context *context;
-    firn_model *model;
+    firn_model *model, *weaker;
     request_case *cases; /* [CASES] */
 } fixture;
 
@@ -38,11 +41,20 @@ static uint32_t draw(uint64_t *state, uint32_t below)
 
 /* ---- what each request is alone ---- */
 
+static firn_generation_options options_of(const request_case *c)
+{
+    firn_generation_options options = firn_generation_options_default();
+    options.sequence = c->sequence;
+    options.negative = c->negative;
+    options.n_negative = c->n_negative;
+    options.weaker = c->weaker;
+    return options;
+}
+
 static void run_alone(const fixture *f, request_case *c)
 {
     firn_generation *generation;
-    firn_generation_options options = firn_generation_options_default();
-    options.sequence = c->sequence;
+    firn_generation_options options = options_of(c);
     options.n_ctx = ROOM;
     firn_session *const session = support_session(f->model, ROOM, 0);
     support_append(session, c->prompt, c->n_prompt);
@@ -57,6 +69,19 @@ static void run_alone(const fixture *f, request_case *c)
     c->end = firn_generation_end(generation);
     firn_generation_release(generation);
     firn_session_release(session);
+}
+
+/* Guidance away from nothing, from a prompt of its own, or from one that begins as the request's does. */
+static void guide(request_case *c, uint32_t n_vocab, uint64_t *state)
+{
+    c->parameters.guidance = 0.5 * draw(state, 6);
+    if (c->parameters.guidance == 1 || draw(state, 3) == 0)
+        return;
+    c->n_negative = 1 + draw(state, LONGEST_NEGATIVE);
+    support_ids(draw(state, 3) + 1000, n_vocab, c->negative, c->n_negative);
+    const size_t most = c->n_negative < c->n_prompt ? c->n_negative : c->n_prompt;
+    if (draw(state, 2) == 0)
+        memcpy(c->negative, c->prompt, draw(state, (uint32_t)most + 1) * sizeof *c->negative);
 }
 
 /* Prompts that share beginnings of all lengths; some are the same, with other settings or another sequence. */
@@ -85,6 +110,12 @@ static void make_case(const fixture *f, int number, uint64_t *state)
         cr_assert_eq(firn_parameter_set(&c->parameters, "logit_bias", "[[70,30],[71,30]]", NULL), FIRN_OK);
     if (draw(state, 4) == 0)
         cr_assert_eq(firn_parameter_set(&c->parameters, "stop", "[\"r\",\"qu\"]", NULL), FIRN_OK);
+    if (draw(state, 4) == 0)
+        guide(c, n_vocab, state);
+    if (draw(state, 6) == 0) {
+        c->parameters.contrast = 0.5;
+        c->weaker = f->weaker;
+    }
     run_alone(f, c);
 }
 
@@ -97,6 +128,11 @@ static fixture set_up(const char *architecture)
     cr_assert_not_null(f.cases);
     f.model = support_model(f.context, path);
     support_remove(path);
+    options.seed++;
+    options.n_layers--;
+    char *const weaker = tiny_write(&options);
+    f.weaker = support_model(f.context, weaker);
+    support_remove(weaker);
     uint64_t state = 7;
     for (int i = 0; i < CASES; i++)
         make_case(&f, i, &state);
@@ -106,6 +142,7 @@ static fixture set_up(const char *architecture)
 static void tear_down(const fixture *f)
 {
     free(f->cases);
+    firn_model_release(f->weaker);
     firn_model_release(f->model);
     firn_context_release(f->context);
 }
@@ -154,8 +191,7 @@ static void submit(firn_scheduler *scheduler, sent *s, int32_t priority)
     request.prompt = s->of->prompt;
     request.n_prompt = s->of->n_prompt;
     request.parameters = &s->of->parameters;
-    firn_generation_options options = firn_generation_options_default();
-    options.sequence = s->of->sequence;
+    const firn_generation_options options = options_of(s->of);
     request.generation = &options;
     request.priority = priority;
     request.progress = progress;
@@ -196,7 +232,10 @@ static void run_schedule(const fixture *f, uint64_t seed, firn_scheduler_figures
     uint64_t state = seed;
     sent all[MOST_SENT];
     const uint32_t n = 1 + draw(&state, draw(&state, 3) == 0 ? MOST_SENT : 12);
-    const uint64_t one = firn_model_session_bytes(f->model, ROOM);
+    const uint64_t longest = LONGEST_PROMPT + MOST_TOKENS, other = LONGEST_NEGATIVE + MOST_TOKENS;
+    const uint64_t one = firn_model_session_bytes(f->model, (uint32_t)longest) +
+                         firn_model_session_bytes(f->model, (uint32_t)other) +
+                         firn_model_session_bytes(f->weaker, (uint32_t)longest);
     const uint64_t memory = draw(&state, 2) == 0 ? 100 * one : one + one * draw(&state, 20) / 16;
     firn_scheduler *const scheduler = make_scheduler(f, memory, widths[draw(&state, 6)], 4 * draw(&state, 5));
     for (uint32_t i = 0; i < n; i++)
@@ -237,7 +276,7 @@ static void check_schedules(const char *architecture, int part)
     cr_expect(sum.n_preempted > 40 && sum.n_evicted > 100 && sum.n_reused > 10000,
               "all that may happen did: put off %llu, let go %llu, reused %llu", (unsigned long long)sum.n_preempted,
               (unsigned long long)sum.n_evicted, (unsigned long long)sum.n_reused);
-    cr_expect(sum.n_accepted > 100 && sum.n_drafted > sum.n_accepted + 100, "drafted %llu, of them true %llu",
+    cr_expect(sum.n_accepted > 100 && sum.n_drafted > sum.n_accepted + 50, "drafted %llu, of them true %llu",
               (unsigned long long)sum.n_drafted, (unsigned long long)sum.n_accepted);
     tear_down(&f);
 }

@@ -264,10 +264,99 @@ Test(scheduler_queue, refuses_what_could_never_run)
     f.parameters.temperature = -1;
     cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);
     f.parameters.temperature = 1;
-    f.parameters.guidance = 1.5;
+    f.parameters.contrast = 1;
+    cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);
+    cr_expect_not_null(strstr(error.message, "weaker"), "%s", error.message);
+    f.parameters.contrast = 0;
+    f.parameters.n_beams = 2;
     cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_UNSUPPORTED);
     run(&f);
     cr_expect_eq(h.n_ended, 0u);
+    tear_down(&f);
+}
+
+/* ---- guidance ---- */
+
+/* A guided request like submit's, whose negative prompt is ids[from, from + n). */
+static firn_status submit_guided(fixture *f, heard *h, size_t from, size_t n, firn_error *error)
+{
+    firn_request request = firn_request_default();
+    firn_generation_options options = firn_generation_options_default();
+    firn_generation_parameters parameters = f->parameters;
+    options.negative = f->ids + from;
+    options.n_negative = n;
+    parameters.guidance = 2;
+    request.prompt = f->ids;
+    request.n_prompt = PROMPT;
+    request.parameters = &parameters;
+    request.generation = &options;
+    request.progress = progress;
+    request.ended = ended;
+    request.argument = h;
+    h->f = f;
+    return firn_scheduler_submit(f->scheduler, &request, &h->ticket, error);
+}
+
+/* Both timelines count: in what is refused, in what is in use, and in what is let in. */
+Test(scheduler_queue, guided_requests_need_memory_for_both_timelines)
+{
+    fixture f = set_up(4, 0);
+    heard all[2] = {0}, refused = {0};
+    firn_error error = {0};
+    bool more;
+    unsigned order = 0;
+    cr_expect_eq(submit_guided(&f, &refused, 0, ROOM + 1, &error), FIRN_ERROR_LIMIT);
+    cr_expect_eq(submit_guided(&f, &refused, 0, ROOM, &error), FIRN_ERROR_LIMIT);
+    cr_expect_not_null(strstr(error.message, "memory"), "%s", error.message);
+    f.ids[ROOM - 1] = -9;
+    cr_expect_eq(submit_guided(&f, &refused, ROOM - 10, 10, &error), FIRN_ERROR_ARGUMENT);
+    for (int i = 0; i < 2; i++) {
+        all[i].order = &order;
+        cr_assert_eq(submit_guided(&f, &all[i], 100, PROMPT, &error), FIRN_OK, "%s", error.message);
+    }
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
+    const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
+    cr_expect_eq(figures.n_running, 1u, "two timelines of two pages each are all there is");
+    cr_expect_eq(figures.bytes_in_use, 4 * firn_model_session_bytes(f.model, 1));
+    run(&f);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(all[i].status, FIRN_OK);
+        cr_expect_eq(all[i].n_tokens, 20u);
+        cr_expect_eq(all[i].place, (unsigned)i);
+    }
+    cr_expect_eq(refused.n_ended, 0u);
+    tear_down(&f);
+}
+
+/* What a request's own two prompts begin with is computed once as well, in whole pages. */
+Test(scheduler_queue, prompts_that_begin_alike_are_computed_once)
+{
+    fixture f = set_up(1000, 16);
+    heard h = {0};
+    f.parameters.n_predict = 1;
+    cr_assert_eq(submit_guided(&f, &h, 0, 150, NULL), FIRN_OK);
+    run(&f);
+    const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
+    cr_expect_eq(figures.n_tokens, PROMPT + 150u - 64);
+    cr_expect_eq(figures.n_reused, 64u);
+    cr_expect_eq(h.n_tokens, 1u);
+    tear_down(&f);
+}
+
+/* Requests with the same two prompts compute each of them once. */
+Test(scheduler_queue, negative_prompts_are_computed_once)
+{
+    fixture f = set_up(1000, 0);
+    heard all[REQUESTS] = {0};
+    f.parameters.n_predict = 1;
+    for (size_t i = 0; i < REQUESTS; i++)
+        cr_assert_eq(submit_guided(&f, &all[i], 100, 90, NULL), FIRN_OK);
+    run(&f);
+    const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
+    cr_expect_eq(figures.n_tokens, PROMPT + 90u + 2 * (REQUESTS - 1));
+    cr_expect_eq(figures.n_reused, (PROMPT - 1 + 89u) * (REQUESTS - 1));
+    cr_expect_eq(figures.n_generated, (uint64_t)REQUESTS);
     tear_down(&f);
 }
 
@@ -296,6 +385,21 @@ Test(scheduler_queue, a_full_context_ends_a_text)
     run(&f);
     cr_expect_eq(h.end, FIRN_END_CONTEXT);
     cr_expect_eq(h.n_tokens, (size_t)ROOM - 200 + 1);
+    tear_down(&f);
+}
+
+/* Nothing is computed for it. */
+Test(scheduler_queue, a_text_without_a_token)
+{
+    fixture f = set_up(100, 0);
+    heard h = {0};
+    f.parameters.n_predict = 0;
+    cr_assert_eq(submit(&f, &h, 0, 200, 0, NULL), FIRN_OK);
+    run(&f);
+    cr_expect_eq(h.n_ended, 1u);
+    cr_expect_eq(h.status, FIRN_OK);
+    cr_expect_eq(h.end, FIRN_END_LENGTH);
+    cr_expect_eq(firn_scheduler_measure(f.scheduler).n_tokens, 0u);
     tear_down(&f);
 }
 
