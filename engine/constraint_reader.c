@@ -14,14 +14,14 @@ firn_status eng_reader_open(eng_reader *reader)
         return eng_text_fault(reader->text, reader->at, FIRN_ERROR_LIMIT, reader->error,
                               "more than %d groups inside each other", ENG_NESTING_MOST);
     reader->groups[reader->n_groups++] =
-        (eng_group){.choice = eng_ir_node_of(reader->ir, ENG_IR_CHOICE), .at = reader->at};
+        (eng_reader_group){.choice = eng_ir_node_of(reader->ir, ENG_IR_CHOICE), .at = reader->at};
     eng_reader_alternative(reader);
     return FIRN_OK;
 }
 
 void eng_reader_alternative(eng_reader *reader)
 {
-    eng_group *const group = &reader->groups[reader->n_groups - 1];
+    eng_reader_group *const group = &reader->groups[reader->n_groups - 1];
     group->sequence = eng_ir_node_of(reader->ir, ENG_IR_SEQUENCE);
     eng_ir_add(reader->ir, group->choice, group->sequence);
 }
@@ -54,7 +54,7 @@ firn_status eng_reader_repeat(eng_reader *reader)
 
 uint32_t eng_reader_last(const eng_reader *reader)
 {
-    const eng_group *const group = &reader->groups[reader->n_groups - 1];
+    const eng_reader_group *const group = &reader->groups[reader->n_groups - 1];
     return eng_ir_failed(reader->ir) ? 0 : reader->ir->nodes[group->sequence].last_child;
 }
 

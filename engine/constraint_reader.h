@@ -8,10 +8,10 @@
 
 #include "engine/constraint_compile.h"
 
-typedef struct eng_group {
+typedef struct eng_reader_group {
     uint32_t choice, sequence; /* nodes: the alternatives, and the one that is being read */
     size_t at;                 /* its parenthesis */
-} eng_group;
+} eng_reader_group;
 
 typedef struct eng_reader {
     eng_ir *ir;
@@ -19,7 +19,7 @@ typedef struct eng_reader {
     size_t at;
     bool json;       /* of a regular expression: ECMA-262's, for characters as JSON strings write them */
     uint32_t *table; /* of a grammar: rule + 1 by hash of the name, or 0 */
-    eng_group groups[ENG_NESTING_MOST + 1];
+    eng_reader_group groups[ENG_NESTING_MOST + 1];
     size_t n_groups;
     eng_ir_range *ranges; /* of the class that is being read */
     size_t n_ranges, room_ranges;
