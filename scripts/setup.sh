@@ -75,8 +75,7 @@ missing() {
     done
 }
 
-# OpenBLAS serves the engine's dense float work on adapters, libedit the line editing of generate -i, SQLite and zlib
-# the sweep.
+# OpenBLAS is the yardstick of bench; libedit serves the line editing of generate -i, SQLite and zlib the sweep.
 needs_to_build='gcc=command:cc libc6-dev=header:stdio.h cmake=command:cmake ninja-build=command:ninja
     pkg-config=command:pkg-config libcjson-dev=header:cjson/cJSON.h libopenblas-dev=header:cblas.h
     libedit-dev=header:histedit.h libpcre2-dev=command:pcre2-config libutf8proc-dev=header:utf8proc.h
