@@ -13,7 +13,6 @@ enum { BENCH_INT8_ROUND = 1024 };
 
 typedef int32_t (*bench_int8_loop)(uint64_t rounds);
 
-int32_t bench_int8_scalar(uint64_t rounds);     /* plain C */
 int32_t bench_int8_avx2(uint64_t rounds);       /* four vpmaddubsw of unsigned 5-bit values before sums are widened */
 int32_t bench_int8_avx512vnni(uint64_t rounds); /* vpdpbusd */
 

@@ -23,7 +23,7 @@ enum {
     INT8_ROUNDS = 1 << 17,
 };
 
-int32_t bench_int8_scalar(uint64_t rounds)
+static int32_t int8_scalar(uint64_t rounds)
 {
     uint8_t weights[BENCH_INT8_ROUND];
     int8_t inputs[BENCH_INT8_ROUND];
@@ -48,7 +48,7 @@ static bench_int8_loop best_int8_loop(void)
     if (level >= KERN_LEVEL_AVX2)
         return bench_int8_avx2;
 #endif
-    return bench_int8_scalar;
+    return int8_scalar;
 }
 
 /* ---- tasks of a thread team ---- */

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-firn_status eng_compile_choices(eng_ir *ir, base_slice text, firn_error *error)
+static firn_status compile_choices(eng_ir *ir, base_slice text, firn_error *error)
 {
     if (text.length > ENG_SCHEMA_BYTES_MOST)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "the choices have %zu bytes, but the limit is %d",
@@ -45,7 +45,7 @@ static firn_status read_constraint(eng_ir *ir, firn_constraint_kind kind, base_s
     case FIRN_CONSTRAINT_REGEX:
         return read_regex(ir, text, error);
     case FIRN_CONSTRAINT_CHOICES:
-        return eng_compile_choices(ir, text, error);
+        return compile_choices(ir, text, error);
     }
     return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "%d is no kind of constraint", (int)kind);
 }

@@ -19,7 +19,6 @@ enum {
 
 firn_status eng_compile_gbnf(eng_ir *ir, base_slice text, firn_error *error);
 firn_status eng_compile_schema(eng_ir *ir, base_slice text, firn_error *error);
-firn_status eng_compile_choices(eng_ir *ir, base_slice text, firn_error *error);
 
 /*
  * Reads a regular expression into nodes and returns the one that stands for the whole, or 0 (then `error` is filled,

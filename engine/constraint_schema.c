@@ -351,7 +351,8 @@ static bool disjoint_members(const eng_schema *s, uint32_t a, uint32_t b)
     return false;
 }
 
-bool eng_schema_disjoint(const eng_schema *s, uint32_t a, uint32_t b)
+/* True if no value can satisfy both. */
+static bool disjoint(const eng_schema *s, uint32_t a, uint32_t b)
 {
     a = behind_references(s, a);
     b = behind_references(s, b);
@@ -372,7 +373,7 @@ static void check_disjoint(eng_schema *s, uint32_t branches)
     for (uint32_t a = s->tree.nodes[branches].child; a != 0; a = s->tree.nodes[a].next, i++) {
         unsigned k = i + 1;
         for (uint32_t b = s->tree.nodes[a].next; b != 0; b = s->tree.nodes[b].next, k++)
-            if (!eng_schema_disjoint(s, a, b)) {
+            if (!disjoint(s, a, b)) {
                 eng_schema_fail(
                     s, branches, FIRN_ERROR_UNSUPPORTED,
                     "a value may satisfy both %u and %u of oneOf; tell them apart by type, or by a required "

@@ -98,7 +98,6 @@ void eng_set_add(eng_schema *s, eng_schema_set *set, uint32_t node); /* node 0 i
 uint32_t eng_schema_call(eng_schema *s, const eng_schema_set *set);  /* a node that calls the set's rule */
 uint32_t eng_schema_types(const eng_schema *s, uint32_t node);       /* of one schema's own keywords */
 uint32_t eng_schema_value_type(const eng_json_tree *tree, uint32_t value);
-bool eng_schema_disjoint(const eng_schema *s, uint32_t a, uint32_t b); /* true if no value can satisfy both */
 
 /* A keyword that is a count of at most ENG_LENGTH_MOST; *value stays where the keyword is not there. */
 void eng_schema_count(eng_schema *s, uint32_t node, const char *key, bool highest, uint32_t *value);

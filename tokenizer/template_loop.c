@@ -31,7 +31,7 @@ static bool peek(tok_render *render, tok_loop *loop)
     return loop->has_next;
 }
 
-bool tok_loop_advance(tok_render *render, tok_loop *loop)
+static bool advance(tok_render *render, tok_loop *loop)
 {
     if (!peek(render, loop))
         return false;
@@ -99,7 +99,7 @@ void tok_run_for(tok_render *render, const tok_node *node, tok_scope *around, to
     *loop = (tok_loop){
         .node = node, .scope = around, .source = items.items, .n_source = items.count, .index0 = -1, .depth0 = depth0};
     bool turned = false; /* as in Jinja, a turn that ended by break or continue does not keep `else` from running */
-    while (!render->breaks && tok_loop_advance(render, loop)) {
+    while (!render->breaks && advance(render, loop)) {
         tok_scope *scope = tok_allocate(&render->guard, sizeof *scope);
         *scope = (tok_scope){.parent = around};
         render->scope = scope;

@@ -83,7 +83,7 @@ tok_node *tok_new_node(tok_parser *p, tok_node_kind kind, uint32_t position)
     return node;
 }
 
-void tok_raise_height(tok_parser *p, tok_node *node, const tok_node *child)
+static void raise_height(tok_parser *p, tok_node *node, const tok_node *child)
 {
     if (child == NULL || child->height < node->height)
         return;
@@ -100,9 +100,9 @@ tok_node *tok_with_children(tok_parser *p, tok_node *node, tok_node *a, tok_node
     node->a = a;
     node->b = b;
     node->c = c;
-    tok_raise_height(p, node, a);
-    tok_raise_height(p, node, b);
-    tok_raise_height(p, node, c);
+    raise_height(p, node, a);
+    raise_height(p, node, b);
+    raise_height(p, node, c);
     return node;
 }
 
@@ -118,7 +118,7 @@ void tok_set_items(tok_parser *p, tok_node *node, const tok_node_list *list)
 {
     node->items = list->body;
     for (size_t i = 0; i < list->body.count; i++)
-        tok_raise_height(p, node, list->body.nodes[i]);
+        raise_height(p, node, list->body.nodes[i]);
 }
 
 uint32_t tok_symbol_of(tok_parser *p, base_slice name)

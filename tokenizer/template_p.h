@@ -474,7 +474,6 @@ void tok_run_body(tok_render *render, const tok_body *body);
 void tok_assign(tok_render *render, const tok_node *target, tok_value value);
 void tok_store(tok_render *render, uint32_t symbol, tok_value value);
 tok_value tok_look_up(tok_render *render, const tok_node *name);
-tok_value tok_new_macro(tok_render *render, const tok_node *node);
 
 /* ---- template_evaluate.c ---- */
 
@@ -508,7 +507,6 @@ struct tok_loop {
 };
 
 void tok_run_for(tok_render *render, const tok_node *node, tok_scope *around, tok_value iterable, uint32_t depth0);
-bool tok_loop_advance(tok_render *render, tok_loop *loop);
 tok_value tok_loop_attribute(tok_render *render, tok_value loop, base_slice name);
 
 /* ---- template_filter_list.c ---- */

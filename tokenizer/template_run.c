@@ -128,7 +128,7 @@ static void run_with(tok_render *render, const tok_node *node)
     render->scope = outer;
 }
 
-tok_value tok_new_macro(tok_render *render, const tok_node *node)
+static tok_value new_macro(tok_render *render, const tok_node *node)
 {
     tok_macro *macro = tok_allocate(&render->guard, sizeof *macro);
     *macro = (tok_macro){node, render->scope};
@@ -179,10 +179,10 @@ static void run_statement(tok_render *render, const tok_node *node)
         run_set_block(render, node);
         break;
     case TOK_N_MACRO:
-        tok_store(render, node->symbol, tok_new_macro(render, node));
+        tok_store(render, node->symbol, new_macro(render, node));
         break;
     case TOK_N_CALL_BLOCK:
-        tok_add_str(render->out, tok_call_with(render, node->a, tok_new_macro(render, node)));
+        tok_add_str(render->out, tok_call_with(render, node->a, new_macro(render, node)));
         break;
     case TOK_N_FILTER_BLOCK:
         tok_add_str(render->out, tok_evaluate_filters(render, node->a, collect_in_scope(render, &node->body)));

@@ -14,7 +14,7 @@ static const struct {
     {"choices", FIRN_CONSTRAINT_CHOICES},
 };
 
-firn_status tool_constraint_compile(base_slice kind, base_slice text, firn_constraint **out, firn_error *error)
+static firn_status compile(base_slice kind, base_slice text, firn_constraint **out, firn_error *error)
 {
     *out = NULL;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -68,8 +68,8 @@ firn_status tool_constraint_open(const tool_constraint_options *options, tool_co
     if (status == FIRN_OK && out->kind != NULL) {
         if (strcmp(out->kind, "choices") == 0)
             split_choices(&out->text);
-        status = tool_constraint_compile(base_slice_from(out->kind), (base_slice){out->text.data, out->text.length},
-                                         &out->compiled, &fault);
+        status =
+            compile(base_slice_from(out->kind), (base_slice){out->text.data, out->text.length}, &out->compiled, &fault);
         if (status != FIRN_OK)
             base_fail(error, status, fault.offset, "%.200s: %s", place, fault.message);
     }
@@ -83,8 +83,7 @@ firn_status tool_constraint_open_as(const char *kind, base_slice text, tool_cons
     *out = (tool_constraint){.kind = kind};
     firn_status status = tool_copy(text.data != NULL ? text.data : "", false, &out->text, error);
     if (status == FIRN_OK)
-        status = tool_constraint_compile(base_slice_from(kind), (base_slice){out->text.data, out->text.length},
-                                         &out->compiled, error);
+        status = compile(base_slice_from(kind), (base_slice){out->text.data, out->text.length}, &out->compiled, error);
     if (status != FIRN_OK)
         tool_constraint_close(out);
     return status;

@@ -38,7 +38,4 @@ firn_status tool_constraint_open(const tool_constraint_options *options, tool_co
 firn_status tool_constraint_open_as(const char *kind, base_slice text, tool_constraint *out, firn_error *error);
 void tool_constraint_close(tool_constraint *constraint);
 
-/* The constraint that a kind and a text make, such as a record's. */
-firn_status tool_constraint_compile(base_slice kind, base_slice text, firn_constraint **out, firn_error *error);
-
 #endif

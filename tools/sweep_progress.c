@@ -23,7 +23,8 @@ static double tokens_in_all(const sweep_progress *p)
     return of_a_text * (double)(p->n_texts - p->n_taken);
 }
 
-double sweep_progress_left(const sweep_progress *p, double now)
+/* The estimate: seconds until the rest is done; negative: not known. */
+static double seconds_left(const sweep_progress *p, double now)
 {
     const double all = tokens_in_all(p), done = (double)p->n_tokens < all ? (double)p->n_tokens : all;
     return p->n_tokens == 0 ? -1 : (now - p->start) * (all - done) / done;
@@ -46,7 +47,7 @@ void sweep_progress_show(sweep_progress *p)
     if (!p->terminal || now - p->drawn < 1e-3 * REDRAWN_MS)
         return;
     p->drawn = now;
-    const double all = tokens_in_all(p), left = sweep_progress_left(p, now);
+    const double all = tokens_in_all(p), left = seconds_left(p, now);
     const double share =
         p->n_texts == 0
             ? 1

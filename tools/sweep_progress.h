@@ -23,7 +23,4 @@ void sweep_progress_show(sweep_progress *progress);
 /* Takes the bar away. */
 void sweep_progress_end(const sweep_progress *progress);
 
-/* The estimate: seconds until the rest is done; negative: not known. */
-double sweep_progress_left(const sweep_progress *progress, double now);
-
 #endif

@@ -70,7 +70,8 @@ static firn_status measure_similarity(const sweep_store *store, sweep_cell *cell
     return FIRN_OK;
 }
 
-bool sweep_divergence_of(const sweep_store *store, size_t task, size_t axis, size_t *neighbour, size_t *at)
+/* Index of the first token in which a text differs from that with the axis' value before; false: there is none. */
+static bool divergence_of(const sweep_store *store, size_t task, size_t axis, size_t *neighbour, size_t *at)
 {
     const sweep_plan *const plan = store->tasks->plan;
     sweep_task place = sweep_task_at(store->tasks, task);
@@ -98,7 +99,7 @@ static void measure_divergence(const sweep_store *store, sweep_cell *cell, const
         for (size_t p = m->first_prompt; p < m->end_prompt; p++)
             for (size_t i = m->begin; i < m->end; i++) {
                 const size_t task = sweep_task_number(store->tasks, (sweep_task){cell->model, p, plan->order[i]});
-                if (axis != sweep_plan_seeds(plan) && sweep_divergence_of(store, task, axis, &neighbour, &at)) {
+                if (axis != sweep_plan_seeds(plan) && divergence_of(store, task, axis, &neighbour, &at)) {
                     sum += (double)at;
                     n++;
                 }

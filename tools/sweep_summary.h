@@ -41,7 +41,4 @@ firn_status sweep_summary_save(const sweep_summary *summary, const sweep_tasks *
 /* The same for people: axes and the measures that say most. */
 void sweep_summary_print(const sweep_summary *summary, const sweep_tasks *tasks, FILE *out);
 
-/* Index of the first token in which a text differs from that with the axis' value before; false: there is none. */
-bool sweep_divergence_of(const sweep_store *store, size_t task, size_t axis, size_t *neighbour, size_t *at);
-
 #endif

@@ -28,6 +28,9 @@ Test(text, vocabulary_only)
     cr_assert_eq(firn_tokenize(whole, text, strlen(text), FIRN_PARSE_SPECIAL, &wanted, &n_wanted, NULL), FIRN_OK);
     cr_expect(n_ids == n_wanted && memcmp(ids, wanted, n_ids * sizeof *ids) == 0);
     cr_expect_eq(ids[n_ids - 1], firn_token_special(model, FIRN_TOKEN_EOS));
+    cr_expect_eq(firn_token_find(model, "<|im_end|>", 10), ids[n_ids - 1]);
+    cr_expect_eq(firn_token_find(model, "<|im_en", 7), -1);
+    cr_expect(firn_token_is_control(model, ids[0]) && !firn_token_is_control(model, ids[1]));
     size_t length = 0;
     cr_expect(firn_model_chat_template(model, &length) != NULL && length > 100);
 
