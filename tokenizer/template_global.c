@@ -2,8 +2,6 @@
 /* Functions that every template can call: namespace, range, dict, raise_exception, strftime_now, cycler, joiner. */
 #include "tokenizer/template_p.h"
 
-#include <stdio.h>
-
 #define GLOBAL(name) \
     static tok_value name(tok_render *render, tok_value value, const tok_value *p, const tok_arguments *arguments)
 

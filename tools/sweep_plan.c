@@ -7,7 +7,6 @@
 #include "base/philox.h"
 #include "tools/common_system.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

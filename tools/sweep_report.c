@@ -3,7 +3,6 @@
 
 #include "tools/common_file.h"
 #include "tools/common_json.h"
-#include "tools/sweep_csv.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sweep_summary.h"
 
-#include "base/checked.h"
 #include "tools/common_file.h"
 #include "tools/sweep_csv.h"
 

@@ -5,7 +5,6 @@
 #include "tools/common_file.h"
 #include "tools/sweep_record.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

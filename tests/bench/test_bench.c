@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program itself, on a tiny checkpoint. Nothing here says how fast anything has to be. */
-#include "bench/measure.h"
-#include "tests/support/checkpoints.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <cjson/cJSON.h>

@@ -5,7 +5,6 @@
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PROMPT = 60, ROOM = 300, TOKENS = 200 };

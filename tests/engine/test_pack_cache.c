@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packed parameters in a file: the same bits, used again, and made anew where the file is anything but whole. */
-#include "engine/pack_cache.h"
-#include "tests/support/checkpoints.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 

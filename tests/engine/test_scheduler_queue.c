@@ -4,7 +4,6 @@
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { REQUESTS = 8, PROMPT = 70, ROOM = 256 };

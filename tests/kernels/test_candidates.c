@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What sampling does to whole vocabularies: every level gives the scalar one's bits, and that gives what is defined. */
-#include "kernels/math.h"
 #include "tests/support/kernels.h"
 
 #include <criterion/criterion.h>

@@ -9,7 +9,6 @@
 #include "tests/support/tiny_checkpoint.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static firn_status open_either(const char *path, bool vocabulary, mod_checkpoint **out, firn_error *error)
 {
