@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* asprintf */
 /*
  * sweep: the same prompts with many settings, all texts decoded together over one frozen model, measured and compared.
  * Texts go to files as they end; standard output gets a table of the cells at the end; figures, progress and errors go
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "engine/firn.h"
 #include "tools/common_arguments.h"
+#include "tools/common_file.h"
 #include "tools/common_system.h"
 #include "tools/sweep_mpi.h"
 #include "tools/sweep_plan.h"
@@ -26,8 +28,8 @@
 enum { EXIT_INTERRUPTED = 130, DEFAULT_LENGTH = 128, DEFAULT_PARALLEL = 64, MOST_TEXTS = 1 << 24 };
 
 typedef struct settings {
-    tool_texts models, prompts;
-    const char *positional, *file, *system_file, *cells, *preset, *summary, *html, *cpu_level;
+    tool_texts models, weakers, prompts, negatives;
+    const char *positional, *file, *system_file, *cells, *preset, *summary, *html, *cpu_level, *negative_file;
     uint32_t n_threads, n_ctx, n_batch, n_parallel, limit_seconds, limit_tokens;
     bool raw, escapes, check_parameters, quiet, version;
     tool_help_form help;
@@ -45,6 +47,8 @@ typedef struct run {
     tool_text system;
     tool_constraint constraint;
     char default_model[TOOL_PATH];
+    tool_texts paths, weakers, names; /* of each model, with each weaker one */
+    char *name_storage[TOOL_MOST_TEXTS];
     sweep_tasks tasks;
     sweep_store store;
     sweep_progress progress;
@@ -198,6 +202,8 @@ static firn_status make_all(run *r, firn_error *error)
     const sweep_work work = {.tasks = &r->tasks,
                              .chat = &s->chat,
                              .raw = s->raw,
+                             .paths = &r->paths,
+                             .weakers = &r->weakers,
                              .run = {s->n_parallel, s->n_ctx, s->n_batch, r->constraint.compiled},
                              .constraint = &r->constraint,
                              .judge_options = &s->judges,
@@ -214,7 +220,7 @@ static firn_status make_all(run *r, firn_error *error)
                              .goes_on = goes_on};
     firn_status status = FIRN_OK;
     r->progress = sweep_progress_begin(r->tasks.count, r->plan.base.n_predict);
-    for (size_t m = 0; m < s->models.count && status == FIRN_OK && !interrupted; m++) {
+    for (size_t m = 0; m < r->paths.count && status == FIRN_OK && !interrupted; m++) {
         if (r->limited == NULL || r->ranks.started)
             status = sweep_work_on(&work, m, error);
         if (status == FIRN_OK && r->collected != FIRN_OK) {
@@ -255,11 +261,35 @@ static void print_figures(const run *r)
         fprintf(stderr, ", %zu of them from an earlier run", r->store.n_taken);
     if (interrupted || r->limited != NULL)
         fprintf(stderr, "; ended by %s; --resume goes on", interrupted ? "an interrupt" : r->limited);
-    fprintf(stderr, "\ngenerated:   %zu tokens in %.1f s, %.1f tokens/s\n", p->n_tokens, seconds,
-            (double)p->n_tokens / seconds);
+    fprintf(stderr, "\ngenerated:   %zu token%s in %.1f s, %.1f tokens/s\n", p->n_tokens, p->n_tokens == 1 ? "" : "s",
+            seconds, (double)p->n_tokens / seconds);
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
     if (sweep_plan_seeds(&r->plan) == r->plan.n_axes)
         fprintf(stderr, "seed:        %llu\n", (unsigned long long)r->plan.base.seed);
+}
+
+/* Whether this file, which is written at the end, can be; it is not touched. */
+static firn_status check_writable(const char *path, firn_error *error)
+{
+    tool_file file;
+    const firn_status status = path != NULL ? tool_file_create(path, &file, error) : FIRN_OK;
+    return path == NULL || status != FIRN_OK ? status : tool_file_close(&file, false, error);
+}
+
+/* What would only be found out at the end, when it is too late. */
+static firn_status check_outputs(const settings *s, firn_error *error)
+{
+    const char *const paths[] = {s->store.jsonl, s->store.csv, s->store.database, s->summary, s->html};
+    const size_t n = sizeof paths / sizeof paths[0];
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (paths[i] != NULL && paths[j] != NULL && strcmp(paths[i], paths[j]) == 0)
+                return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                                 "%.200s is to be two files; give each of --jsonl, --csv, --db, --summary and --html "
+                                 "a name of its own",
+                                 paths[i]);
+    const firn_status status = check_writable(s->summary, error);
+    return status == FIRN_OK ? check_writable(s->html, error) : status;
 }
 
 static firn_status run_all(run *r, firn_error *error)
@@ -272,6 +302,8 @@ static firn_status run_all(run *r, firn_error *error)
         status = sweep_judges_open(&r->settings->judges, r->context, &r->judges, error);
     if (status == FIRN_OK) /* a seed that was drawn */
         status = sweep_ranks_share(&r->ranks, &r->plan.base.seed, sizeof r->plan.base.seed, error);
+    if (status == FIRN_OK && r->ranks.rank == 0)
+        status = check_outputs(r->settings, error);
     if (status == FIRN_OK && r->ranks.rank == 0)
         status = sweep_store_open(&r->store, &r->settings->store, &r->tasks, error);
     if (status == FIRN_OK)
@@ -310,6 +342,14 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
          "a conversation, JSON in OpenAI's form; prompts, if any, are its last message"},
         TOOL_TEMPLATE_OPTIONS(s->chat),
         TOOL_CONSTRAINT_OPTIONS(s->constraint),
+        {"--negative-prompt,--cfg-negative-prompt", "TEXT", TOOL_TEXTS, &s->negatives, 0,
+         "what --guidance goes away from, in the prompt's place; given again, one more, and each prompt goes with "
+         "each"},
+        {"--negative-prompt-file,--cfg-negative-prompt-file", "FILE", TOOL_TEXT, &s->negative_file, 0,
+         "one more from a file, taken as it is"},
+        {"--weaker-model,--amateur-model", "FILE", TOOL_TEXTS, &s->weakers, 0,
+         "the checkpoint that --contrast goes away from, of the model's vocabulary; given again, one more for each "
+         "model"},
         {"--zip", NULL, TOOL_ON, &s->plan_options.zip, 0,
          "the axes' values go along together, instead of each with each; every seed goes with all"},
         {"--random", "N", TOOL_COUNT, &s->plan_options.n_random, 1 << 20,
@@ -410,12 +450,86 @@ static firn_status take_prompts(run *r, firn_error *error)
                      "no prompt; give one as an argument, or several with -p or -f FILE (--help tells more)");
 }
 
+/* Reads the negative prompts, with which the prompts go then. */
+static firn_status cross_negatives(run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    const size_t n_flags = s->negatives.count;
+    tool_text negatives[TOOL_MOST_TEXTS + 1] = {{NULL, 0}};
+    firn_status status = FIRN_OK;
+    for (size_t i = 0; i < n_flags && status == FIRN_OK; i++)
+        status = tool_copy(s->negatives.at[i], s->escapes, &negatives[i], error);
+    if (status == FIRN_OK && s->negative_file != NULL) {
+        tool_text *const text = &negatives[n_flags];
+        status = tool_read(s->negative_file, text, error);
+        if (status == FIRN_OK) {
+            text->length = tool_without_newline(text).length;
+            text->data[text->length] = '\0';
+        }
+    }
+    const size_t n = n_flags + (s->negative_file != NULL);
+    if (status == FIRN_OK && n > 0)
+        status = sweep_prompts_cross(&r->prompts, negatives, n, error);
+    for (size_t i = 0; i < n; i++)
+        free(negatives[i].data);
+    return status;
+}
+
+/* Each model goes with each weaker one, which its name tells if there are several. */
+static firn_status cross_models(run *r, firn_error *error)
+{
+    const settings *const s = r->settings;
+    const size_t n_weakers = s->weakers.count > 0 ? s->weakers.count : 1, n = s->models.count * n_weakers;
+    if (n > TOOL_MOST_TEXTS)
+        return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                         "%zu models with %zu weaker ones each are more than %d together", s->models.count, n_weakers,
+                         TOOL_MOST_TEXTS);
+    for (size_t i = 0; i < n; i++) {
+        const char *const path = s->models.at[i / n_weakers], *const weaker = s->weakers.at[i % n_weakers];
+        const char *const slash = weaker != NULL ? strrchr(weaker, '/') : NULL;
+        const bool named = s->weakers.count > 1;
+        r->paths.at[i] = path;
+        r->weakers.at[i] = weaker;
+        if (named && asprintf(&r->name_storage[i], "%s less %s", path, slash != NULL ? slash + 1 : weaker) < 0) {
+            r->name_storage[i] = NULL;
+            return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the name of a model");
+        }
+        r->names.at[i] = named ? r->name_storage[i] : path;
+    }
+    r->paths.count = r->weakers.count = r->names.count = n;
+    return FIRN_OK;
+}
+
+/* What has an effect with no setting is a mistake, and so is a setting that lacks what it needs. */
+static firn_status check_guidance(const run *r, firn_error *error)
+{
+    bool guided = false, contrasted = false, negative = false;
+    for (size_t i = 0; i < r->plan.n_settings; i++) {
+        firn_generation_parameters parameters;
+        sweep_plan_parameters(&r->plan, i, &parameters);
+        guided = guided || parameters.guidance != 1;
+        contrasted = contrasted || parameters.contrast > 0;
+    }
+    for (size_t i = 0; i < r->prompts.count; i++)
+        negative = negative || r->prompts.at[i].negative.data != NULL;
+    if (negative && !guided)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "a negative prompt has no effect unless guidance (--guidance) is other than 1");
+    if (contrasted != (r->settings->weakers.count > 0))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         contrasted ? "contrast needs a weaker model (--weaker-model)"
+                                    : "a weaker model has no effect unless contrast (--contrast) is above 0");
+    return FIRN_OK;
+}
+
 /* Everything that the command line says, as tasks. */
 static firn_status prepare(run *r, firn_error *error)
 {
     settings *const s = r->settings;
     uint64_t count;
     firn_status status = take_prompts(r, error);
+    if (status == FIRN_OK)
+        status = cross_negatives(r, error);
     if (status == FIRN_OK && s->system_file != NULL) {
         status = tool_read(s->system_file, &r->system, error);
         s->chat.system = r->system.data;
@@ -427,17 +541,21 @@ static firn_status prepare(run *r, firn_error *error)
         s->models = (tool_texts){1, {r->default_model}};
     }
     if (status == FIRN_OK)
+        status = cross_models(r, error);
+    if (status == FIRN_OK)
         status = tool_constraint_open(&s->constraint, &r->constraint, error);
     if (status == FIRN_OK)
         status = sweep_plan_finish(&r->plan, &s->plan_options, error);
+    if (status == FIRN_OK)
+        status = check_guidance(r, error);
     if (status != FIRN_OK)
         return status;
     if (s->n_parallel == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--parallel: give 1 or more");
-    if (!base_multiply_u64(r->plan.n_settings, r->prompts.count * s->models.count, &count) || count > MOST_TEXTS)
+    if (!base_multiply_u64(r->plan.n_settings, r->prompts.count * r->names.count, &count) || count > MOST_TEXTS)
         return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "more than %d texts are too many for one sweep",
                          MOST_TEXTS);
-    r->tasks = (sweep_tasks){&r->plan, &r->prompts, &s->models, (size_t)count};
+    r->tasks = (sweep_tasks){&r->plan, &r->prompts, &r->names, (size_t)count};
     return FIRN_OK;
 }
 
@@ -468,6 +586,8 @@ int main(int argc, char **argv)
     sweep_plan_free(&r.plan);
     tool_constraint_close(&r.constraint);
     free(r.system.data);
+    for (size_t i = 0; i < TOOL_MOST_TEXTS; i++)
+        free(r.name_storage[i]);
     sweep_ranks_leave(&r.ranks, status == FIRN_OK && !interrupted);
     return status != FIRN_OK ? EXIT_FAILURE : interrupted ? EXIT_INTERRUPTED : EXIT_SUCCESS;
 }

@@ -324,8 +324,13 @@ bool sweep_is_axis(const firn_parameter *row, const char *text)
 
 firn_status sweep_axis_parse(sweep_axis *axis, const char *text, firn_error *error)
 {
-    if (is_list(axis->row) || text[0] == '[')
-        return add_lists(axis, text, error);
+    if (is_list(axis->row) || text[0] == '[') {
+        firn_error fault = {0};
+        const firn_status status = add_lists(axis, text, &fault);
+        return status == FIRN_OK ? FIRN_OK
+                                 : base_fail(error, status, fault.offset, "%s (%s): %s", axis->row->name,
+                                             axis->row->flags, fault.message);
+    }
     for (;;) {
         const size_t length = strcspn(text, ",");
         const firn_status status = add_item(axis, (base_slice){text, length}, error);

@@ -121,10 +121,18 @@ static base_slice next_line(base_slice *text)
     return line;
 }
 
-/* Takes a field off a CSV line; `buffer` holds what quotes enclose. False at the end of the line. */
-static bool next_field(base_slice *line, bool *more, char *buffer, base_slice *field)
+/* A CSV line that is read field by field. */
+typedef struct csv_line {
+    base_slice left;
+    bool more; /* fields are left */
+    bool open; /* a quote isn't closed */
+} csv_line;
+
+/* Takes a field off the line; `buffer` holds what quotes enclose. False at the end of the line. */
+static bool next_field(csv_line *csv, char *buffer, base_slice *field)
 {
-    if (!*more)
+    base_slice *const line = &csv->left;
+    if (!csv->more)
         return false;
     if (line->length > 0 && line->data[0] == '"') {
         size_t n = 0, i = 1;
@@ -132,7 +140,8 @@ static bool next_field(base_slice *line, bool *more, char *buffer, base_slice *f
             i += line->data[i] == '"';
             buffer[n++] = line->data[i];
         }
-        i += i < line->length;
+        csv->open = i == line->length;
+        i += !csv->open;
         *field = (base_slice){buffer, n};
         *line = (base_slice){line->data + i, line->length - i};
     } else {
@@ -140,8 +149,8 @@ static bool next_field(base_slice *line, bool *more, char *buffer, base_slice *f
         *field = (base_slice){line->data, comma != NULL ? (size_t)(comma - line->data) : line->length};
         *line = (base_slice){line->data + field->length, line->length - field->length};
     }
-    *more = line->length > 0 && line->data[0] == ',';
-    if (*more)
+    csv->more = line->length > 0 && line->data[0] == ',';
+    if (csv->more)
         *line = (base_slice){line->data + 1, line->length - 1};
     return true;
 }
@@ -150,10 +159,12 @@ static firn_status read_csv_line(rows *r, base_slice line, const firn_parameter 
                                  bool header, char *buffer, firn_error *error)
 {
     firn_status status = FIRN_OK;
-    bool more = true;
+    csv_line csv = {line, true, false};
     base_slice field;
     size_t column = 0;
-    for (; status == FIRN_OK && next_field(&line, &more, buffer, &field); column++) {
+    for (; status == FIRN_OK && next_field(&csv, buffer, &field); column++) {
+        if (csv.open)
+            return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "a quote is not closed on its line");
         if (column == SWEEP_MOST_AXES || (!header && column == *n_columns))
             return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "more than %zu fields", column);
         if (header)
@@ -163,7 +174,7 @@ static firn_status read_csv_line(rows *r, base_slice line, const firn_parameter 
         if (!header && field.length > 0) /* an empty field leaves the parameter as it is for all */
             status = set(r, columns[column], field, field.data[0] == '[', error);
     }
-    if (status == FIRN_OK && line.length > 0)
+    if (status == FIRN_OK && csv.left.length > 0)
         return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "bytes behind a closing quote");
     if (header)
         *n_columns = column;

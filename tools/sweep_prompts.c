@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* asprintf */
 #include "tools/sweep_prompts.h"
 
+#include "tools/common_guidance.h"
+
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static void free_prompt(sweep_prompt *prompt)
+{
+    free(prompt->text.data);
+    free(prompt->messages);
+    free(prompt->name);
+    free(prompt->expect);
+    free(prompt->negative.data);
+}
+
 void sweep_prompts_free(sweep_prompts *prompts)
 {
-    for (size_t i = 0; i < prompts->count; i++) {
-        free(prompts->at[i].text.data);
-        free(prompts->at[i].messages);
-        free(prompts->at[i].name);
-        free(prompts->at[i].expect);
-    }
+    for (size_t i = 0; i < prompts->count; i++)
+        free_prompt(&prompts->at[i]);
     free(prompts->at);
     *prompts = (sweep_prompts){.count = 0};
 }
@@ -61,9 +70,12 @@ static firn_status take_object(sweep_prompt *prompt, const cJSON *object, base_s
         status = take_string(object, "name", &prompt->name, error);
     if (status == FIRN_OK)
         status = take_string(object, "expect", &prompt->expect, error);
+    if (status == FIRN_OK)
+        status = take_string(object, "negative_prompt", &prompt->negative.data, error);
     if (status != FIRN_OK)
         return status;
     prompt->text.length = prompt->text.data != NULL ? strlen(prompt->text.data) : 0;
+    prompt->negative.length = prompt->negative.data != NULL ? strlen(prompt->negative.data) : 0;
     const bool messages = cJSON_GetObjectItemCaseSensitive(object, "messages") != NULL;
     if (messages == (prompt->text.data != NULL))
         return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "give one of \"prompt\" and \"messages\"");
@@ -116,11 +128,62 @@ firn_status sweep_prompts_read(sweep_prompts *prompts, const char *path, firn_er
     return status;
 }
 
+/* ---- negative prompts ---- */
+
+static bool copy_text(const tool_text *from, tool_text *to)
+{
+    if (from->data == NULL)
+        return true;
+    *to = (tool_text){malloc(from->length + 1), from->length};
+    if (to->data != NULL)
+        memcpy(to->data, from->data, from->length + 1);
+    return to->data != NULL;
+}
+
+static bool copy_string(const char *from, char **to)
+{
+    *to = from != NULL ? strdup(from) : NULL;
+    return from == NULL || *to != NULL;
+}
+
+/* Adds a prompt with this negative prompt, which `named` puts into its name. */
+static firn_status add_crossed(sweep_prompts *out, const sweep_prompt *prompt, const tool_text *negative, bool named,
+                               firn_error *error)
+{
+    sweep_prompt *copy = NULL;
+    if (add(out, &copy, error) != FIRN_OK)
+        return FIRN_ERROR_MEMORY;
+    bool good = copy_text(&prompt->text, &copy->text) && copy_string(prompt->messages, &copy->messages) &&
+                copy_string(prompt->expect, &copy->expect) && copy_text(negative, &copy->negative);
+    if (good && named)
+        good = asprintf(&copy->name, "%s%saway from: %s", prompt->name != NULL ? prompt->name : "",
+                        prompt->name != NULL ? ", " : "", negative->data) >= 0;
+    else if (good)
+        good = copy_string(prompt->name, &copy->name);
+    return good ? FIRN_OK : no_memory(error);
+}
+
+firn_status sweep_prompts_cross(sweep_prompts *prompts, const tool_text *negatives, size_t count, firn_error *error)
+{
+    sweep_prompts crossed = {.count = 0};
+    firn_status status = FIRN_OK;
+    for (size_t i = 0; i < prompts->count; i++) {
+        const sweep_prompt *const prompt = &prompts->at[i];
+        const bool own = prompt->negative.data != NULL;
+        for (size_t n = 0; n < (own ? 1 : count) && status == FIRN_OK; n++)
+            status = add_crossed(&crossed, prompt, own ? &prompt->negative : &negatives[n], !own && count > 1, error);
+    }
+    sweep_prompts_free(prompts);
+    *prompts = crossed;
+    return status;
+}
+
 /* ---- ids ---- */
 
 void sweep_input_free(sweep_input *input)
 {
     free(input->ids);
+    free(input->negative_ids);
     free(input->text.data);
     free(input->messages.data);
     *input = (sweep_input){.ids = NULL};
@@ -163,6 +226,16 @@ static firn_status make_input(tool_chat *chat, const sweep_prompt *prompt, const
                          &out->ids, &out->n_ids, error);
 }
 
+static firn_status make_negative(tool_chat *chat, tool_text text, sweep_input *out, firn_error *error)
+{
+    tool_guidance guidance = {.negative = text};
+    firn_generation_options options = firn_generation_options_default();
+    const firn_status status = tool_guidance_apply(&guidance, chat, chat->model, &options, error);
+    out->negative_ids = guidance.ids;
+    out->n_negative = guidance.n_ids;
+    return status;
+}
+
 firn_status sweep_prompt_input(const sweep_prompt *prompt, firn_model *model, const tool_chat_options *options,
                                bool raw, sweep_input *out, firn_error *error)
 {
@@ -173,6 +246,8 @@ firn_status sweep_prompt_input(const sweep_prompt *prompt, firn_model *model, co
         status = make_input(&chat, prompt, options, out, error);
     if (status == FIRN_OK && out->n_ids == 0)
         status = base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt is empty");
+    if (status == FIRN_OK && prompt->negative.data != NULL)
+        status = make_negative(&chat, prompt->negative, out, error);
     tool_chat_close(&chat);
     if (status != FIRN_OK)
         sweep_input_free(out);

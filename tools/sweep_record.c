@@ -49,6 +49,10 @@ firn_status sweep_record_write(const sweep_record *record, tool_text *line, firn
         tool_json_string(out, record->name, strlen(record->name));
     else
         fputs("null", out);
+    if (record->negative.data != NULL) {
+        fputs(",\"negative_prompt\":", out);
+        tool_json_string(out, record->negative.data, record->negative.length);
+    }
     fputc(',', out);
     tool_record_members(out, &record->record);
     fputs(",\"pieces\":[", out);

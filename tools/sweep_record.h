@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A text of a sweep as a record: what tool_record holds, so that generate --replay makes it again, and "key" (which
- * text of which sweep it is), "name" of the prompt, "pieces" of the text, "logprobs" and "entropies", one for each
- * token, "measures", and "judges". One line of JSON is the only form in which texts travel: from rank to rank, into
- * files, out of them and into reports.
+ * text of which sweep it is), "name" of the prompt, "negative_prompt", "pieces" of the text, "logprobs" and
+ * "entropies", one for each token, "measures", and "judges". One line of JSON is the only form in which texts travel:
+ * from rank to rank, into files, out of them and into reports.
  */
 #ifndef FIRN_TOOLS_SWEEP_RECORD_H
 #define FIRN_TOOLS_SWEEP_RECORD_H
@@ -17,6 +17,7 @@ enum { SWEEP_KEY = 33 }; /* 32 digits and a terminator */
 typedef struct sweep_record {
     tool_record record;
     const char *key, *name; /* name: may be NULL */
+    tool_text negative;     /* prompt; data is NULL where guidance goes away from none */
     const sweep_sample *sample;
     const base_slice *pieces;      /* [sample->n_ids] what each token adds to the text, in whole characters */
     const double *measures;        /* [SWEEP_MEASURES] */

@@ -21,16 +21,22 @@ typedef struct runner {
     firn_error *error; /* of the first thing that went wrong in a callback */
 } runner;
 
+static sweep_sample sample_of(const firn_generation *generation)
+{
+    sweep_sample sample = {.logprobs = firn_generation_logprobs(generation, NULL, NULL),
+                           .entropies = firn_generation_entropies(generation)};
+    sample.ids = firn_generation_ids(generation, &sample.n_ids);
+    sample.text = firn_generation_text(generation, &sample.length, NULL);
+    return sample;
+}
+
 /* Hands on a text that has ended, or what went wrong with it. */
 static firn_status hand_on(const runner *r, size_t task, const firn_generation *generation, firn_status status,
                            const firn_error *fault)
 {
     if (status != FIRN_OK)
         return r->feed->failed(r->feed->argument, task, fault, r->error);
-    sweep_sample sample = {.logprobs = firn_generation_logprobs(generation, NULL, NULL),
-                           .entropies = firn_generation_entropies(generation)};
-    sample.ids = firn_generation_ids(generation, &sample.n_ids);
-    sample.text = firn_generation_text(generation, &sample.length, NULL);
+    const sweep_sample sample = sample_of(generation);
     return r->feed->finished(r->feed->argument, task, &sample, firn_generation_end(generation), r->error);
 }
 
@@ -44,22 +50,65 @@ static void ended(void *argument, const firn_generation *generation, firn_status
 }
 
 /* What the untouched model says of each token is kept. */
-static firn_generation_options generation_options(const runner *r)
+static firn_generation_options generation_options(const runner *r, const sweep_request *wanted)
 {
     firn_generation_options options = firn_generation_options_default();
     options.n_logprobs = 0;
     options.entropies = true;
     options.constraint = r->options->constraint;
+    options.negative = wanted->negative;
+    options.n_negative = wanted->n_negative;
+    options.weaker = wanted->weaker;
     return options;
 }
 
-/* Guidance needs several timelines for a text, which the scheduler doesn't run: such a text is made alone. */
-static bool needs_timelines(const firn_generation_parameters *parameters)
+static bool tell_token(void *argument)
 {
-    return parameters->guidance != 1 || parameters->contrast > 0;
+    runner *const r = argument;
+    r->stopped = !r->feed->goes_on(r->feed->argument, 1);
+    return !r->stopped;
 }
 
-static firn_status make_alone(runner *r, const sweep_request *wanted)
+/* What the model says of the tokens of a text that is there already. */
+typedef struct scores {
+    const int32_t *ids;
+    uint32_t n_vocab;
+    float *logprobs, *entropies;
+} scores;
+
+static bool score_token(void *argument, size_t index, const float *logits)
+{
+    const scores *const s = argument; /* the logits after one token tell of the next */
+    firn_surprise(logits, s->n_vocab, s->ids[index + 1], &s->logprobs[index + 1], &s->entropies[index + 1]);
+    return true;
+}
+
+/* Hands on a text that was searched for, of which nothing was kept; the session has the prompt and its logits. */
+static firn_status hand_on_scored(const runner *r, size_t task, const firn_generation *generation,
+                                  firn_session *session)
+{
+    firn_error fault = {0};
+    sweep_sample sample = sample_of(generation);
+    float *const memory = malloc((2 * sample.n_ids + 1) * sizeof *memory);
+    scores s = {sample.ids, firn_model_describe(r->model).n_vocab, memory, memory + sample.n_ids};
+    firn_status status = memory != NULL ? FIRN_OK
+                                        : base_fail(&fault, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
+                                                    "no memory to measure %zu tokens", sample.n_ids);
+    if (status == FIRN_OK && sample.n_ids > 0)
+        firn_surprise(firn_session_logits(session), s.n_vocab, sample.ids[0], &s.logprobs[0], &s.entropies[0]);
+    if (status == FIRN_OK && sample.n_ids > 1)
+        status = firn_session_append(session, sample.ids, sample.n_ids - 1, FIRN_LOGITS_ALL, score_token, &s, &fault);
+    sample.logprobs = s.logprobs;
+    sample.entropies = s.entropies;
+    status = status == FIRN_OK
+                 ? r->feed->finished(r->feed->argument, task, &sample, firn_generation_end(generation), r->error)
+                 : r->feed->failed(r->feed->argument, task, &fault, r->error);
+    free(memory);
+    return status;
+}
+
+/* Beams and the best of several are made by a search, which has a batch of its own. */
+static firn_status search(runner *r, const sweep_request *wanted)
 {
     firn_error fault = {0};
     firn_session *session = NULL;
@@ -67,58 +116,60 @@ static firn_status make_alone(runner *r, const sweep_request *wanted)
     firn_session_options session_options = firn_session_options_default();
     session_options.n_ctx = r->options->n_ctx;
     session_options.n_batch = r->options->n_batch;
-    firn_generation_options options = generation_options(r);
+    firn_generation_options options = generation_options(r, wanted);
+    options.n_logprobs = -1;
+    options.entropies = false;
     firn_status status = firn_session_create(r->model, &session_options, &session, &fault);
     if (status == FIRN_OK) {
         options.n_ctx = firn_session_context(session);
-        status = firn_generation_create(r->model, &wanted->parameters, &options, wanted->prompt, wanted->n_prompt,
-                                        &generation, &fault);
+        status = firn_session_append(session, wanted->prompt, wanted->n_prompt, FIRN_LOGITS_LAST, NULL, NULL, &fault);
     }
     if (status == FIRN_OK)
-        status = firn_session_append(session, wanted->prompt, wanted->n_prompt, FIRN_LOGITS_LAST, NULL, NULL, &fault);
-    while (status == FIRN_OK && !r->stopped && firn_generation_end(generation) == FIRN_END_NOT_YET) {
-        status = firn_generation_advance(generation, session, &fault);
-        r->stopped = !r->feed->goes_on(r->feed->argument, 1);
-    }
-    if (status != FIRN_OK || firn_generation_end(generation) != FIRN_END_NOT_YET)
-        status = hand_on(r, wanted->task, generation, status, &fault);
+        status = firn_generation_search(r->model, &wanted->parameters, &options, wanted->prompt, wanted->n_prompt,
+                                        session, tell_token, r, &generation, &fault);
+    if (!r->stopped)
+        status = status == FIRN_OK ? hand_on_scored(r, wanted->task, generation, session)
+                                   : hand_on(r, wanted->task, NULL, status, &fault);
     firn_generation_release(generation);
     firn_session_release(session);
     return status;
 }
 
-/* Submits as many requests as may be in flight, and counts those that are. */
-static firn_status fill(runner *r, size_t *n_busy, firn_error *error)
+static firn_status submit(runner *r, slot *s, const sweep_request *wanted, firn_error *error)
 {
+    const firn_generation_options generation = generation_options(r, wanted);
+    firn_request request = firn_request_default();
+    *s = (slot){r, wanted->task, true};
+    request.prompt = wanted->prompt;
+    request.n_prompt = wanted->n_prompt;
+    request.parameters = &wanted->parameters;
+    request.generation = &generation;
+    request.ended = ended;
+    request.argument = s;
+    return firn_scheduler_submit(r->scheduler, &request, NULL, error);
+}
+
+/* Submits as many requests as may be in flight, and counts those that are. */
+static firn_status fill(runner *r, size_t *n_busy)
+{
+    sweep_request wanted = {.task = 0};
     bool more = true;
     *n_busy = 0;
-    const firn_generation_options generation = generation_options(r);
     for (size_t i = 0; i < r->options->n_parallel; i++) {
         slot *const s = &r->slots[i];
-        sweep_request wanted = {.task = 0};
-        *n_busy += s->busy;
-        if (s->busy || !more)
-            continue;
-        while ((more = !r->stopped && r->feed->next(r->feed->argument, &wanted)) &&
-               needs_timelines(&wanted.parameters)) {
-            const firn_status alone = make_alone(r, &wanted);
-            if (alone != FIRN_OK)
-                return alone;
+        firn_status status = FIRN_OK;
+        while (!s->busy && status == FIRN_OK &&
+               (more = more && !r->stopped && r->feed->next(r->feed->argument, &wanted))) {
+            firn_error fault = {0};
+            status = firn_generation_searches(&wanted.parameters) ? search(r, &wanted) : submit(r, s, &wanted, &fault);
+            if (s->busy && status != FIRN_OK) { /* it was refused */
+                s->busy = false;
+                status = hand_on(r, wanted.task, NULL, status, &fault);
+            }
         }
-        if (!more)
-            continue;
-        *n_busy += 1;
-        *s = (slot){r, wanted.task, true};
-        firn_request request = firn_request_default();
-        request.prompt = wanted.prompt;
-        request.n_prompt = wanted.n_prompt;
-        request.parameters = &wanted.parameters;
-        request.generation = &generation;
-        request.ended = ended;
-        request.argument = s;
-        const firn_status status = firn_scheduler_submit(r->scheduler, &request, NULL, error);
         if (status != FIRN_OK)
             return status;
+        *n_busy += s->busy;
     }
     return FIRN_OK;
 }
@@ -129,7 +180,7 @@ static firn_status run(runner *r, firn_error *error)
     for (;;) {
         bool more;
         size_t n_busy;
-        firn_status status = fill(r, &n_busy, error);
+        firn_status status = fill(r, &n_busy);
         if (status != FIRN_OK || n_busy == 0 || r->stopped)
             return status;
         status = firn_scheduler_step(r->scheduler, &more, error);

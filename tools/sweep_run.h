@@ -15,6 +15,9 @@ typedef struct sweep_request {
     firn_generation_parameters parameters; /* the seed is drawn */
     const int32_t *prompt;                 /* [n_prompt], alive until the text is finished */
     size_t n_prompt;
+    const int32_t *negative; /* [n_negative] likewise, of the negative prompt; 0: none */
+    size_t n_negative;
+    firn_model *weaker; /* where there is contrast */
 } sweep_request;
 
 /* Where requests come from and texts go. */

@@ -10,7 +10,7 @@
 typedef struct sweep_tasks {
     const sweep_plan *plan;
     const sweep_prompts *prompts;
-    const tool_texts *models; /* paths */
+    const tool_texts *models; /* what they are called: paths, or more where there are several weaker ones */
     size_t count;             /* models * prompts * settings */
 } sweep_tasks;
 

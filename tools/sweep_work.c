@@ -12,8 +12,8 @@
 typedef struct station {
     const sweep_work *work;
     const char *path;
-    char checkpoint_hash[BASE_SHA256_HEX];
-    firn_model *model;
+    char checkpoint_hash[BASE_SHA256_HEX], weaker_hash[BASE_SHA256_HEX];
+    firn_model *model, *weaker; /* weaker: NULL where there is no contrast */
     uint32_t n_ctx;
     sweep_input *inputs; /* [prompts] */
     size_t *missing;     /* [n_missing] tasks */
@@ -43,6 +43,10 @@ static void make_key(const station *s, const sweep_task *at, const firn_generati
         firn_parameter_print(parameters, firn_parameter_at(i), value);
         add_text(&hash, value);
     }
+    if (input->n_negative > 0)
+        base_sha256_add(&hash, input->negative_ids, input->n_negative * sizeof *input->negative_ids);
+    if (s->weaker != NULL)
+        add_text(&hash, s->weaker_hash);
     add_text(&hash, s->work->constraint->kind);
     add_text(&hash, s->work->constraint->text.data);
     add_text(&hash, s->work->tasks->prompts->at[at->prompt].expect);
@@ -122,6 +126,10 @@ static firn_status finished(void *argument, size_t task, const sweep_sample *sam
         r.record.constraint = (base_slice){s->work->constraint->text.data, s->work->constraint->text.length};
     }
     sweep_plan_parameters(s->work->tasks->plan, at.setting, &r.record.parameters);
+    if (r.record.parameters.guidance != 1) {
+        r.negative = s->work->tasks->prompts->at[at.prompt].negative;
+        r.record.negative_ids = (tool_record_ids){input->negative_ids, input->n_negative};
+    }
     make_key(s, &at, &r.record.parameters, key);
     base_slice *pieces = NULL;
     firn_status status = make_pieces(s, sample, &pieces, error);
@@ -146,8 +154,13 @@ static bool next(void *argument, sweep_request *out)
     out->task = s->missing[s->n_begun++];
     const sweep_task at = sweep_task_at(s->work->tasks, out->task);
     sweep_plan_parameters(s->work->tasks->plan, at.setting, &out->parameters);
-    out->prompt = s->inputs[at.prompt].ids;
-    out->n_prompt = s->inputs[at.prompt].n_ids;
+    const sweep_input *const input = &s->inputs[at.prompt];
+    const bool guided = out->parameters.guidance != 1, contrasted = out->parameters.contrast > 0;
+    out->prompt = input->ids;
+    out->n_prompt = input->n_ids;
+    out->negative = input->negative_ids;
+    out->n_negative = guided ? input->n_negative : 0; /* a setting without guidance has no use for it, */
+    out->weaker = contrasted ? s->weaker : NULL;      /* nor one without contrast for this */
     return true;
 }
 
@@ -177,10 +190,12 @@ static firn_status make_inputs(station *s, firn_error *error)
         firn_error fault = {0};
         firn_status status =
             sweep_prompt_input(&prompts->at[i], s->model, s->work->chat, s->work->raw, &s->inputs[i], &fault);
-        if (status == FIRN_OK && s->inputs[i].n_ids > s->n_ctx)
+        const size_t n_negative = s->inputs[i].n_negative, n = s->inputs[i].n_ids;
+        const size_t longer = n > n_negative ? n : n_negative;
+        if (status == FIRN_OK && longer > s->n_ctx)
             status = base_fail(&fault, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
-                               "has %zu tokens and the context holds %u; shorten it or give a larger -c",
-                               s->inputs[i].n_ids, s->n_ctx);
+                               "%shas %zu tokens and the context holds %u; shorten it or give a larger -c",
+                               longer > n ? "the negative prompt " : "", longer, s->n_ctx);
         if (status != FIRN_OK)
             return base_fail(error, status, fault.offset, "prompt %zu: %s", i + 1, fault.message);
     }
@@ -218,13 +233,19 @@ done:
     return status;
 }
 
+/* Of both models. */
+static uint64_t hash_parameters(const station *s)
+{
+    return firn_model_hash(s->model) + (s->weaker != NULL ? 31 * firn_model_hash(s->weaker) : 0);
+}
+
 static firn_status run(station *s, firn_error *error)
 {
     const sweep_work *const w = s->work;
     const sweep_feed feed = {s, next, finished, failed, goes_on};
-    const uint64_t before = w->check_parameters ? firn_model_hash(s->model) : 0;
+    const uint64_t before = w->check_parameters ? hash_parameters(s) : 0;
     const firn_status status = s->n_missing > 0 ? sweep_run(s->model, &w->run, &feed, error) : FIRN_OK;
-    if (status == FIRN_OK && w->check_parameters && firn_model_hash(s->model) != before)
+    if (status == FIRN_OK && w->check_parameters && hash_parameters(s) != before)
         return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
                          "%.200s: the parameters changed while texts were generated", s->path);
     return status;
@@ -232,10 +253,15 @@ static firn_status run(station *s, firn_error *error)
 
 firn_status sweep_work_on(const sweep_work *work, size_t model, firn_error *error)
 {
-    station s = {.work = work, .path = work->tasks->models->at[model]};
+    const char *const weaker = work->weakers->at[model];
+    station s = {.work = work, .path = work->paths->at[model]};
     firn_status status = firn_model_open(work->context, s.path, NULL, &s.model, error);
     if (status == FIRN_OK)
         status = tool_hash_checkpoint(s.path, s.checkpoint_hash, error);
+    if (status == FIRN_OK && weaker != NULL)
+        status = firn_model_open(work->context, weaker, NULL, &s.weaker, error);
+    if (status == FIRN_OK && weaker != NULL)
+        status = tool_hash_checkpoint(weaker, s.weaker_hash, error);
     if (status == FIRN_OK) {
         s.n_ctx = work->run.n_ctx != 0 ? work->run.n_ctx : firn_model_describe(s.model).n_ctx_train;
         status = make_inputs(&s, error);
@@ -248,6 +274,7 @@ firn_status sweep_work_on(const sweep_work *work, size_t model, firn_error *erro
         sweep_input_free(&s.inputs[i]);
     free(s.inputs);
     free(s.missing);
+    firn_model_release(s.weaker);
     firn_model_release(s.model);
     return status;
 }

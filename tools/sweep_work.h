@@ -12,6 +12,8 @@ typedef struct sweep_work {
     const sweep_tasks *tasks;
     const tool_chat_options *chat;
     bool raw;
+    const tool_texts *paths;   /* of the tasks' models, */
+    const tool_texts *weakers; /* and the checkpoints that contrast goes away from with each; NULL: none */
     sweep_run_options run;
     const tool_constraint *constraint; /* that run.constraint was made of */
     const sweep_judge_options *judge_options;

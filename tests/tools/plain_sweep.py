@@ -245,6 +245,69 @@ def test_guidance_is_that_of_generate(sweep):
 
 
 @sweep_test
+def test_negative_prompts_go_with_each_prompt(sweep):
+    away = ["A cat is", ""]
+    common = ["--guidance", "1,2,3", "--temp", "0,0.8", "--seed", "1,2", "-n", "10", "-p", PROMPT, "-p", "Once upon a time",
+              *(flag for text in away for flag in ("--negative-prompt", text))]
+    records, _ = sweep.records(*common, "--check-parameters")
+    assert len(by_key(records)) == len(records) == 3 * 2 * 2 * 2 * 2
+    for row, record in list(enumerate(records, 1))[::5]:
+        guided = record["params"]["guidance"] != 1
+        assert ("negative_prompt" in record) == guided, record
+        status, out, err = sweep.generate.run("--replay", sweep.path("out.jsonl"), "--row", str(row), "--json", model=sweep.model[:-1])
+        assert status == 0 and json.loads(out)["text"] == record["text"], err
+        params = sweep.path("params.json", json.dumps(record["params"]))
+        negative = ["--negative-prompt", record["negative_prompt"]] if guided else []
+        assert sweep.generate.json("--params", params, "-p", record["prompt"], *negative)["text"] == record["text"], record
+    for number, options in enumerate((["--parallel", "1"], ["--parallel", "5", "-b", "7"], ["-t", "1"])):
+        again, _ = sweep.records(*common, *options, name=f"again{number}")
+        assert by_key(again) == by_key(records), options
+    lines = sweep.path("prompts", '{"prompt": "Name a colour.", "negative_prompt": "Name a red thing.", "name": "own"}\nName a city.\n')
+    chat = [flag for flag in sweep.model if flag != "--raw"]
+    status, _, err = sweep.run("-f", lines, "--negative-prompt", "Name a town.", "-sys", "Be brief.", "--guidance", "2", "--seed", "5",
+                               "-n", "12", "--jsonl", sweep.path("chat"), model=chat)
+    assert status == 0, err
+    for record in read_records(sweep.path("chat")):
+        question, negative = record["messages"][-1]["content"], record["negative_prompt"]
+        assert (question, negative) in (("Name a colour.", "Name a red thing."), ("Name a city.", "Name a town.")), record
+        status, out, err = sweep.generate.run(question, "--negative-prompt", negative, "-sys", "Be brief.", "--guidance", "2", "-s", "5",
+                                              "-n", "12", "--json", model=chat)
+        assert status == 0 and json.loads(out)["text"] == record["text"], err
+    sweep.refuses(["--negative-prompt", "a", "b"], "--guidance")
+
+
+@sweep_test
+def test_contrast_is_that_of_generate(sweep):
+    weaker = ["--weaker-model", sweep.model[1]]
+    common = ["--contrast", "0,0.5,2", "--contrast-alpha", "0.3", "--guidance", "1,2", "--temp", "0.8,1.5", "--seed", "1", "-n", "10"]
+    records, _ = sweep.records(*common, *weaker, "--check-parameters", "-p", PROMPT)
+    assert len(by_key(records)) == len(records) == 12
+    for record in records[::3]:
+        params = sweep.path("params.json", json.dumps(record["params"]))
+        flags = weaker if record["params"]["contrast"] > 0 else []
+        assert sweep.generate.json("--params", params, "-p", PROMPT, *flags)["text"] == record["text"], record["params"]
+    twice, _ = sweep.records(*common, *weaker, *weaker, "-p", PROMPT, "--csv", sweep.path("csv"), name="twice")
+    with open(sweep.path("csv"), encoding="utf-8", newline="") as file:
+        models = [row["model"] for row in csv.DictReader(file)]
+    assert len(models) == 24 and all(model.endswith(" less " + os.path.basename(weaker[1])) for model in models), models
+    assert by_key(twice) == by_key(records)
+    sweep.refuses([*common, "a"], "--weaker-model")
+    sweep.refuses([*weaker, "a"], "--contrast")
+    sweep.refuses(["--contrast", "1", "--weaker-model", "no such file", "a"], "no such file")
+
+
+@sweep_test
+def test_searches_are_those_of_generate(sweep):
+    records, _ = sweep.records("--seed", "1", "-n", "10", "-p", PROMPT, "--cells", sweep.path(
+        "cells", '[{"n_beams": 3, "length_penalty": 0}, {"best_of": 2, "temperature": 1.5}, {"top_k": 5}]'))
+    assert len(records) == 3
+    for row, record in enumerate(records, 1):
+        status, out, err = sweep.generate.run("--replay", sweep.path("out.jsonl"), "--row", str(row), "--json", model=sweep.model[:-1])
+        assert status == 0 and json.loads(out)["text"] == record["text"], err
+        assert len(record["logprobs"]) == len(record["ids"]) == len(record["entropies"])
+
+
+@sweep_test
 def test_progress_on_a_terminal(sweep):
     master, slave = pty.openpty()
     program = subprocess.Popen([sweep.program, *sweep.model, "--temp", "0.5..2:0.1", "--seed", "1", "-n", "20", "--parallel", "4",
@@ -315,6 +378,10 @@ def test_wrong_use_is_told(sweep):
     sweep.refuses(["-f", sweep.path("bad", '{"prompt": "a", "messages": []}\n')], "one of")
     sweep.refuses(["-c", "4", "-p", "one two three four five six"], "prompt 1: has", "the context holds 4")
     sweep.refuses(["--cells", sweep.path("cells", "[{}, 1]"), "a"], "a cell is an object")
+    sweep.refuses(["--cells", sweep.path("cells", 'temperature,top_k\n1,"5\n'), "a"], "cells: line 2", "quote")
+    sweep.refuses(["--stop", '[["a"],', "a"], "--stop)", "column 8")
+    sweep.refuses(["--html", "/no/such/folder/x", "-n", "100000", "--ignore-eos", "a"], "/no/such/folder/x")
+    sweep.refuses(["--jsonl", sweep.path("same"), "--csv", sweep.path("same"), "a"], "two files")
     sweep.refuses(["a"], "no such checkpoint", model=["-m", "no such checkpoint"])
     sweep.refuses(["--jsonl", "/no/such/folder/x", "a"], "/no/such/folder/x")
     status, out, _ = sweep.run("--help", model=[])
