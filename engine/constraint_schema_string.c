@@ -2,9 +2,12 @@
 /* Strings of a JSON schema: lengths, patterns, formats. Lengths count characters, as the standard does. */
 #include "engine/constraint_schema.h"
 
-#define DATE                                                                                                          \
-    "(\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[" \
-    "0-8])))"
+/* Years from 0001 on (0000 is none to many a reader), and those of them that have a 29 February. */
+#define YEAR "(?:\\d{3}[1-9]|\\d\\d[1-9]0|\\d[1-9]00|[1-9]000)"
+#define LEAP "(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+#define DATE                                                                                                    \
+    "(" YEAR "-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]" \
+    "|1\\d|2[0-8]))|" LEAP "-02-29)"
 #define TIME  "((?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:[Zz]|[+-](?:[01]\\d|2[0-3]):[0-5]\\d))"
 #define OCTET "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
 #define LABEL "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -13,7 +16,7 @@
 static const struct {
     const char *name, *pattern;
 } formats[] = {
-    {"date", DATE}, /* without 29 February, which only some years have */
+    {"date", DATE},
     {"time", TIME},
     {"date-time", DATE "[Tt]" TIME},
     {"duration",

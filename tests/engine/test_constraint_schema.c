@@ -101,6 +101,37 @@ Test(schema, strings)
     SCHEMA("{\"type\": \"string\", \"format\": \"duration\"}", "\"P1Y2M\"", "\"PT5M\"", "!\"P\"", "!\"P1YT\"");
 }
 
+static int days_in(int year, int month)
+{
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 ? 28 + leap : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
+/* Every day of years of each kind, and the days beside them that there aren't. */
+Test(schema, dates_are_those_of_the_calendar)
+{
+    static const int years[] = {0,    1,    4,    100,  400,  404,  1600, 1900, 1996,
+                                2000, 2023, 2024, 2026, 2100, 2400, 9996, 9999};
+    firn_constraint *const date = support_compile(FIRN_CONSTRAINT_SCHEMA, "{\"type\":\"string\",\"format\":\"date\"}");
+    firn_constraint *const time =
+        support_compile(FIRN_CONSTRAINT_SCHEMA, "{\"type\":\"string\",\"format\":\"date-time\"}");
+    char text[60];
+    for (size_t y = 0; y < sizeof years / sizeof years[0]; y++)
+        for (int month = 0; month <= 13; month++)
+            for (int day = 0; day <= 32; day++) {
+                const bool there =
+                    years[y] > 0 && month >= 1 && month <= 12 && day >= 1 && day <= days_in(years[y], month);
+                int n = snprintf(text, sizeof text, "\"%04d-%02d-%02d\"", years[y], month, day);
+                cr_assert_eq(support_satisfies(date, vocabulary, text, (size_t)n), there, "%s", text);
+                if (day < 28)
+                    continue;
+                n = snprintf(text, sizeof text, "\"%04d-%02d-%02dT23:59:59.5+01:00\"", years[y], month, day);
+                cr_assert_eq(support_satisfies(time, vocabulary, text, (size_t)n), there, "%s", text);
+            }
+    firn_constraint_release(date);
+    firn_constraint_release(time);
+}
+
 Test(schema, arrays)
 {
     SCHEMA("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"minItems\": 1, \"maxItems\": 3}", "[1]",
