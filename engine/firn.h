@@ -264,26 +264,36 @@ int32_t firn_sampler_pick(firn_sampler *sampler, const float *logits, uint64_t s
 float firn_sampler_logprobs(const firn_sampler *sampler, int32_t id, uint32_t n_top, int32_t *top_ids,
                             float *top_logprobs);
 
-enum { FIRN_SAMPLER_STAGES = 16 }; /* at most */
+enum { FIRN_SAMPLER_STAGES = 16, FIRN_EXPLAINED_EDITS = 2 }; /* at most */
+enum { FIRN_EXPLAINED_STAGES = FIRN_EXPLAINED_EDITS + FIRN_SAMPLER_STAGES };
 
 typedef struct firn_explained_token {
     int32_t id;
     int32_t dropped_by; /* index of a stage, or -1 */
     float logit;
-    double noise;                                /* Gumbel: the largest of log-probability + noise wins */
-    double probability[FIRN_SAMPLER_STAGES + 1]; /* under the model, then after each stage */
+    double noise; /* Gumbel: the largest of log-probability + noise wins; 0 where the sampler didn't pick */
+    double probability[FIRN_EXPLAINED_STAGES + 1]; /* under the model, then after each stage */
 } firn_explained_token;
 
+/* What happened to logits before a sampler got them: a stage's name, and the logits [n_vocab] before it. */
+typedef struct firn_explained_edit {
+    const char *name;
+    const float *before;
+} firn_explained_edit;
+
 typedef struct firn_explanation {
+    firn_explained_edit edits[FIRN_EXPLAINED_EDITS]; /* the caller's, in order: they become the first stages */
+    size_t n_edits;
+    const int32_t *chosen; /* the caller's: what comes instead of the sampler's pick, where there is one; or NULL */
     size_t n_stages, n_tokens;
-    const char *stages[FIRN_SAMPLER_STAGES];
-    size_t n_left[FIRN_SAMPLER_STAGES + 1]; /* tokens: at first, then after each stage */
+    const char *stages[FIRN_EXPLAINED_STAGES];
+    size_t n_left[FIRN_EXPLAINED_STAGES + 1]; /* tokens: at first, then after each stage */
     int32_t winner;
     firn_explained_token *tokens; /* [n_tokens] the likeliest under the model; where the winner is not of them it is the
                                      last. The caller gives the array and how many it holds */
 } firn_explanation;
 
-/* Picks like firn_sampler_pick and tells how. Slow. */
+/* Picks like firn_sampler_pick and tells how; returns the winner. Slow. */
 int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position,
                              firn_explanation *explanation);
 

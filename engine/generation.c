@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/checked.h"
-#include "base/clock.h"
-#include "base/memory.h"
 #include "engine/generation_p.h"
-#include "engine/guidance.h"
 #include "engine/model.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { RESERVED_TOKENS = 1 << 15, RESERVED_BYTES = 16 }; /* a token; longer ones are rare */
@@ -16,20 +12,6 @@ enum { RESERVED_TOKENS = 1 << 15, RESERVED_BYTES = 16 }; /* a token; longer ones
 firn_generation_options firn_generation_options_default(void)
 {
     return (firn_generation_options){.size = sizeof(firn_generation_options), .n_logprobs = -1};
-}
-
-static bool reserve_logprobs(firn_generation *g, size_t n_tokens)
-{
-    if ((g->options.n_logprobs < 0 && !g->options.entropies) || n_tokens <= g->logprob_capacity)
-        return true;
-    const size_t chosen = g->options.n_logprobs >= 0 ? sizeof *g->logprobs : 0;
-    if (!base_resize(&g->logprobs, n_tokens, chosen) || !base_resize(&g->shaped_logprobs, n_tokens, chosen) ||
-        !base_resize(&g->entropies, n_tokens, g->options.entropies ? sizeof *g->entropies : 0) ||
-        !base_resize(&g->top_ids, n_tokens, g->n_top * sizeof *g->top_ids) ||
-        !base_resize(&g->top_logprobs, n_tokens, g->n_top * sizeof *g->top_logprobs))
-        return false;
-    g->logprob_capacity = n_tokens;
-    return true;
 }
 
 /* Makes room for as many tokens as can come, where that is known and not absurd. */
@@ -42,7 +24,7 @@ static firn_status reserve(firn_generation *g, firn_error *error)
         n = (size_t)g->parameters.n_predict;
     n = n < RESERVED_TOKENS ? n : RESERVED_TOKENS;
     if (!eng_answer_reserve(&g->answer, n, n * RESERVED_BYTES + firn_token_longest(g->model)) ||
-        !reserve_logprobs(g, n))
+        !eng_generation_reserve_logprobs(g, n))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a text of %zu tokens", n);
     return firn_sampler_reserve(g->sampler, n_prompt + n, error);
 }
@@ -142,14 +124,27 @@ firn_status eng_generation_plan_rows(firn_model *model, const firn_generation_pa
     return FIRN_OK;
 }
 
+firn_status eng_generation_check(firn_model *model, const firn_generation_parameters *parameters,
+                                 const firn_generation_options *options, eng_tokens prompt, firn_error *error)
+{
+    eng_row_plan rows[FIRN_GENERATION_ROWS];
+    size_t n_rows;
+    if (prompt.count == 0)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt has no token");
+    firn_status status = firn_generation_parameters_check(parameters, error);
+    if (status == FIRN_OK)
+        status = eng_generation_plan_rows(model, parameters, options, prompt, rows, &n_rows, error);
+    if (status == FIRN_OK && options->weaker != NULL)
+        status = check_vocabularies(model, options->weaker, error);
+    return status;
+}
+
 static firn_status add_rows(firn_generation *g, const int32_t *prompt, size_t n_prompt, firn_error *error)
 {
     eng_row_plan rows[FIRN_GENERATION_ROWS];
     size_t n_rows = 0;
     firn_status status = eng_generation_plan_rows(g->model, &g->parameters, &g->options, (eng_tokens){prompt, n_prompt},
                                                   rows, &n_rows, error);
-    if (status == FIRN_OK && g->options.weaker != NULL)
-        status = check_vocabularies(g->model, g->options.weaker, error);
     for (size_t i = 0; i < n_rows && status == FIRN_OK; i++)
         status = add_row(g, &rows[i], error);
     if (status != FIRN_OK || g->n_rows == 1)
@@ -160,20 +155,18 @@ static firn_status add_rows(firn_generation *g, const int32_t *prompt, size_t n_
                : base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory to guide %u tokens", g->n_vocab);
 }
 
-firn_status firn_generation_create(firn_model *model, const firn_generation_parameters *parameters,
-                                   const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
-                                   firn_generation **out, firn_error *error)
+firn_status eng_generation_create(firn_model *model, const firn_generation_parameters *parameters,
+                                  const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
+                                  firn_generation **out, firn_error *error)
 {
     *out = NULL;
-    if (n_prompt == 0)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt has no token");
     firn_generation *const g = calloc(1, sizeof *g);
     if (g == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a generation");
     g->model = model;
     eng_model_retain(model);
     g->parameters = *parameters;
-    g->options = options != NULL ? *options : firn_generation_options_default();
+    g->options = *options;
     g->n_vocab = model->hyperparameters->n_vocab;
     g->n_top = g->options.n_logprobs > 0 ? (size_t)g->options.n_logprobs : 0;
     g->end = parameters->n_predict == 0 ? FIRN_END_LENGTH : FIRN_END_NOT_YET;
@@ -197,6 +190,16 @@ firn_status firn_generation_create(firn_model *model, const firn_generation_para
     else
         firn_generation_release(g);
     return status;
+}
+
+firn_status firn_generation_create(firn_model *model, const firn_generation_parameters *parameters,
+                                   const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
+                                   firn_generation **out, firn_error *error)
+{
+    const firn_generation_options own = options != NULL ? *options : firn_generation_options_default();
+    *out = NULL;
+    const firn_status status = eng_generation_check(model, parameters, &own, (eng_tokens){prompt, n_prompt}, error);
+    return status == FIRN_OK ? eng_generation_create(model, parameters, &own, prompt, n_prompt, out, error) : status;
 }
 
 void firn_generation_release(firn_generation *generation)
@@ -224,189 +227,7 @@ void firn_generation_release(firn_generation *generation)
     free(generation);
 }
 
-/* ---- a token ---- */
-
-/* Tokens of the timeline, with what was picked last. */
-static size_t length_of(const firn_generation *g)
-{
-    return g->rows[0].n_prompt + g->answer.n_tokens;
-}
-
-/* The logits of what the constraint allows; the others are -infinity. */
-static firn_status mask(firn_generation *g, const float **logits, firn_error *error)
-{
-    if (g->constraint == NULL)
-        return FIRN_OK;
-    const firn_status status = firn_constraint_mask(g->constraint, g->allowed, error);
-    for (uint32_t first = 0; first < g->n_vocab && status == FIRN_OK; first += 64) {
-        const uint32_t left = g->n_vocab - first, count = left < 64 ? left : 64;
-        const uint64_t bits = g->allowed[first / 64];
-        for (uint32_t i = 0; i < count; i++)
-            g->masked[first + i] = (bits >> i & 1) != 0 ? (*logits)[first + i] : -INFINITY;
-    }
-    *logits = g->masked;
-    return status;
-}
-
-/* Picks the next token, and tells how where that is wanted. */
-static firn_status pick(firn_generation *g, const float *logits, int32_t *id, firn_error *error)
-{
-    firn_explanation explanation = {.n_tokens = g->options.n_explained, .tokens = g->explained};
-    const size_t position = length_of(g);
-    firn_status status = FIRN_OK;
-    if (g->explained == NULL) {
-        *id = firn_sampler_pick(g->sampler, logits, g->options.sequence, position);
-    } else {
-        *id = firn_sampler_explain(g->sampler, logits, g->options.sequence, position, &explanation);
-        status = g->options.explain(g->options.explain_argument, g->answer.n_tokens + 1, &explanation, error);
-    }
-    if (status == FIRN_OK && *id < 0)
-        status = base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET, "no token may come after token %zu: %s", position,
-                           g->constraint != NULL ? "other parameters ban each one that the constraint allows"
-                                                 : "none has a logit that is a number, or all are banned");
-    return status;
-}
-
-static firn_status keep_logprobs(firn_generation *g, const float *logits, int32_t id, firn_error *error)
-{
-    const size_t at = g->answer.n_tokens;
-    if (g->options.n_logprobs < 0 && !g->options.entropies)
-        return FIRN_OK;
-    if (at == g->logprob_capacity && !reserve_logprobs(g, 2 * at + 64))
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
-                         "no memory for the log-probabilities of %zu tokens with %zu alternatives each", at, g->n_top);
-    float logprob = 0.0f;
-    if (g->options.entropies)
-        firn_surprise(logits, g->n_vocab, id, &logprob, &g->entropies[at]);
-    if (g->n_top > 0 || !g->options.entropies)
-        logprob = firn_logprobs(logits, g->n_vocab, id, (uint32_t)g->n_top, g->top_ids + at * g->n_top,
-                                g->top_logprobs + at * g->n_top);
-    if (g->options.n_logprobs >= 0) {
-        g->logprobs[at] = logprob;
-        g->shaped_logprobs[at] = firn_sampler_logprobs(g->sampler, id, 0, NULL, NULL);
-    }
-    return FIRN_OK;
-}
-
-/* Why the token that has just come is the last; or FIRN_END_NOT_YET. */
-static firn_end end_after(const firn_generation *g, int32_t id, eng_answer_event event)
-{
-    const firn_generation_parameters *const p = &g->parameters;
-    if (event == ENG_ANSWER_STOPS)
-        return FIRN_END_STOP;
-    if (firn_token_ends_text(g->model, id))
-        return FIRN_END_TOKEN;
-    if (g->constraint != NULL && firn_constraint_must_end(g->constraint))
-        return FIRN_END_CONSTRAINT;
-    if (p->n_predict >= 0 && g->answer.n_tokens == (size_t)p->n_predict)
-        return FIRN_END_LENGTH;
-    for (size_t i = 0; i < g->n_rows && g->options.n_ctx != 0; i++)
-        if (g->rows[i].n_prompt + g->answer.n_tokens > g->options.n_ctx)
-            return FIRN_END_CONTEXT;
-    return p->t_max_predict_ms > 0 && 1e3 * (base_seconds() - g->start) >= p->t_max_predict_ms ? FIRN_END_TIME
-                                                                                               : FIRN_END_NOT_YET;
-}
-
-/* Takes from the sampler and the constraint what the text no longer has. */
-static void go_back(firn_generation *g)
-{
-    firn_sampler_rewind(g->sampler, length_of(g));
-    if (g->constraint != NULL)
-        firn_constraint_rewind(g->constraint, g->answer.n_tokens);
-}
-
-void eng_generation_rewind(firn_generation *generation, size_t n_keep)
-{
-    eng_answer_rewind(&generation->answer, n_keep);
-    go_back(generation);
-    generation->end = FIRN_END_NOT_YET;
-}
-
-/* Takes a token in. Where a banned string came, goes back, and *banned is the token that must come another way. */
-static firn_status append(firn_generation *g, int32_t id, int32_t *banned, firn_error *error)
-{
-    eng_answer_event event = ENG_ANSWER_GOES_ON;
-    firn_status status = firn_sampler_accept(g->sampler, id, error);
-    if (status == FIRN_OK && g->constraint != NULL)
-        status = firn_constraint_accept(g->constraint, id, error);
-    if (status == FIRN_OK)
-        status = eng_answer_add(&g->answer, g->model, &g->parameters, id, &event, banned, error);
-    if (status != FIRN_OK)
-        return status;
-    if (event == ENG_ANSWER_REWINDS) {
-        go_back(g);
-        return FIRN_OK;
-    }
-    g->end = end_after(g, id, event);
-    if (g->end != FIRN_END_NOT_YET)
-        g->answer.shown = g->answer.length;
-    return FIRN_OK;
-}
-
-firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error)
-{
-    int32_t banned = -1;
-    const firn_status status = append(generation, id, &banned, error);
-    *taken = banned < 0;
-    return status;
-}
-
-/* The logits to pick from: of all rows together, as far as the constraint allows them. */
-static firn_status shape(firn_generation *g, const float *const *logits, const float **shaped, firn_error *error)
-{
-    *shaped = logits[0];
-    if (g->n_rows > 1) {
-        const bool negative = g->parameters.guidance != 1, weaker = g->options.weaker != NULL;
-        const eng_predictions all = {logits[0], negative ? logits[1] : NULL, weaker ? logits[g->n_rows - 1] : NULL,
-                                     g->n_vocab};
-        eng_guide(&all, &g->parameters, g->guided);
-        *shaped = g->guided;
-    }
-    return mask(g, shaped, error);
-}
-
-firn_status firn_generation_take(firn_generation *generation, const float *logits, firn_error *error)
-{
-    if (generation->n_rows == 1)
-        return firn_generation_take_rows(generation, &logits, error);
-    return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
-                     "guidance and contrast need several timelines, and one was given");
-}
-
-firn_status firn_generation_take_rows(firn_generation *generation, const float *const *logits, firn_error *error)
-{
-    firn_generation *const g = generation;
-    const float *shaped;
-    int32_t id = -1, banned = -1;
-    if (g->end != FIRN_END_NOT_YET)
-        return FIRN_OK;
-    if (!g->begun && g->parameters.t_max_predict_ms > 0)
-        g->start = base_seconds();
-    g->begun = true;
-    firn_status status = shape(g, logits, &shaped, error);
-    if (status == FIRN_OK)
-        status = pick(g, shaped, &id, error);
-    if (status == FIRN_OK)
-        status = keep_logprobs(g, logits[0], id, error);
-    if (status == FIRN_OK)
-        status = append(g, id, &banned, error);
-    return status == FIRN_OK && banned >= 0 ? firn_sampler_ban(g->sampler, banned, error) : status;
-}
-
-firn_status eng_generation_candidates(firn_generation *generation, const float *logits, uint32_t n_top,
-                                      int32_t *top_ids, float *top_logprobs, firn_error *error)
-{
-    const float *shaped;
-    const firn_status status = shape(generation, &logits, &shaped, error);
-    if (status != FIRN_OK)
-        return status;
-    const int32_t id = firn_sampler_pick(generation->sampler, shaped, 0, length_of(generation));
-    for (uint32_t i = 0; i < n_top; i++)
-        top_ids[i] = -1;
-    if (id >= 0)
-        firn_sampler_logprobs(generation->sampler, -1, n_top, top_ids, top_logprobs);
-    return FIRN_OK;
-}
+/* ---- rows ---- */
 
 size_t firn_generation_rows(const firn_generation *generation)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a generation, for the files that make it: generation.c, generation_run.c, search.c. */
+/* The inside of a generation, for the files that make it: generation.c, generation_take.c,
+ * generation_run.c, search.c. */
 #ifndef FIRN_ENGINE_GENERATION_P_H
 #define FIRN_ENGINE_GENERATION_P_H
 
@@ -52,14 +53,30 @@ firn_status eng_generation_plan_rows(firn_model *model, const firn_generation_pa
                                      const firn_generation_options *options, eng_tokens prompt,
                                      eng_row_plan rows[FIRN_GENERATION_ROWS], size_t *n_rows, firn_error *error);
 
+/* What firn_generation_create checks, and what it does then: a search makes many. */
+firn_status eng_generation_check(firn_model *model, const firn_generation_parameters *parameters,
+                                 const firn_generation_options *options, eng_tokens prompt, firn_error *error);
+firn_status eng_generation_create(firn_model *model, const firn_generation_parameters *parameters,
+                                  const firn_generation_options *options, const int32_t *prompt, size_t n_prompt,
+                                  firn_generation **out, firn_error *error);
+
+/* A session of the row's model with its prompt, and logits after it. */
+firn_status eng_row_session(const eng_generation_row *row, uint32_t n_ctx, firn_session **out, firn_error *error);
+
 /* Appends a token that somebody else picked. *taken: a banned string didn't come of it. */
 firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error);
 
 /* Goes back to the first n_keep generated tokens, as if nothing had been after them. */
 void eng_generation_rewind(firn_generation *generation, size_t n_keep);
 
+/* As firn_generation_take_rows, but with a token that somebody else picked; NULL: the sampler's. */
+firn_status eng_generation_take(firn_generation *generation, const float *const *logits, const int32_t *chosen,
+                                firn_error *error);
+
+bool eng_generation_reserve_logprobs(firn_generation *generation, size_t n_tokens); /* in all; false: no memory */
+
 /* The likeliest tokens after all shaping, as firn_sampler_logprobs gives them; ids of -1 where there are none. */
-firn_status eng_generation_candidates(firn_generation *generation, const float *logits, uint32_t n_top,
+firn_status eng_generation_candidates(firn_generation *generation, const float *const *logits, uint32_t n_top,
                                       int32_t *top_ids, float *top_logprobs, firn_error *error);
 
 /* Releases what firn_generation_advance has made. */

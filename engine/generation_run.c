@@ -9,21 +9,25 @@ void eng_generation_stop(firn_generation *generation)
     firn_batch_release(generation->batch);
 }
 
-/* Makes the sessions of the other rows, with their prompts and logits after them. */
+firn_status eng_row_session(const eng_generation_row *row, uint32_t n_ctx, firn_session **out, firn_error *error)
+{
+    firn_session_options options = firn_session_options_default();
+    options.n_ctx = n_ctx;
+    const firn_status status = firn_session_create(row->model, &options, out, error);
+    return status == FIRN_OK
+               ? firn_session_append(*out, row->prompt, row->n_prompt, FIRN_LOGITS_LAST, NULL, NULL, error)
+               : status;
+}
+
+/* Makes the sessions of the other rows. */
 static firn_status start(firn_generation *g, firn_session *session, firn_error *error)
 {
     firn_status status = FIRN_OK;
-    firn_session_options options = firn_session_options_default();
     firn_batch_options batch_options = firn_batch_options_default();
-    options.n_ctx = firn_session_context(session);
     batch_options.n_batch = FIRN_GENERATION_ROWS;
     g->rows[0].session = session;
-    for (size_t i = 1; i < g->n_rows && status == FIRN_OK; i++) {
-        eng_generation_row *const row = &g->rows[i];
-        status = firn_session_create(row->model, &options, &row->session, error);
-        if (status == FIRN_OK)
-            status = firn_session_append(row->session, row->prompt, row->n_prompt, FIRN_LOGITS_LAST, NULL, NULL, error);
-    }
+    for (size_t i = 1; i < g->n_rows && status == FIRN_OK; i++)
+        status = eng_row_session(&g->rows[i], firn_session_context(session), &g->rows[i].session, error);
     if (status == FIRN_OK && g->n_rows > 1)
         status = firn_batch_create(g->model, &batch_options, &g->batch, error);
     return status;

@@ -23,7 +23,23 @@ static void go_away(const float *logits, float log_sum, const float *other, uint
     }
 }
 
-void eng_guide(const eng_predictions *predictions, const firn_generation_parameters *parameters, float *out)
+/* Drops what is less likely than alpha times the likeliest. */
+static void cut(const eng_predictions *p, float highest, double alpha, float *out)
+{
+    if (p->allowed != NULL) {
+        highest = -INFINITY;
+        for (uint32_t i = 0; i < p->n_vocab; i++)
+            if ((p->allowed[i / 64] >> (i % 64) & 1) != 0 && eng_usable_logit(p->logits[i]) > highest)
+                highest = p->logits[i];
+    }
+    const double floor = (double)highest + kern_log_double(alpha);
+    for (uint32_t i = 0; i < p->n_vocab; i++)
+        if ((double)p->logits[i] < floor)
+            out[i] = -INFINITY;
+}
+
+void eng_guide(const eng_predictions *predictions, const firn_generation_parameters *parameters, double alpha,
+               float *out)
 {
     const eng_predictions *const p = predictions;
     float highest;
@@ -34,9 +50,6 @@ void eng_guide(const eng_predictions *predictions, const firn_generation_paramet
     if (p->weaker == NULL)
         return;
     go_away(p->logits, log_sum, p->weaker, p->n_vocab, (float)parameters->contrast, out);
-    const double alpha = parameters->contrast_alpha;
-    const double floor = alpha > 0 ? (double)highest + kern_log_double(alpha) : -INFINITY;
-    for (uint32_t i = 0; i < p->n_vocab; i++)
-        if ((double)p->logits[i] < floor)
-            out[i] = -INFINITY;
+    if (alpha > 0)
+        cut(p, highest, alpha, out);
 }

@@ -350,9 +350,13 @@ firn_status firn_generation_parameters_check(const firn_generation_parameters *p
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "n_beams (--beams) %d and best_of (--best-of) %d don't go together; set one of them to 1",
                          parameters->n_beams, parameters->best_of);
-    if ((parameters->n_beams > 1 || parameters->best_of > 1) && (parameters->guidance != 1 || parameters->contrast > 0))
-        return base_fail(
-            error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-            "guidance and contrast don't go together with n_beams (--beams) or best_of (--best-of) above 1");
+    const char *const drawn = parameters->mirostat != 0          ? "mirostat (--mirostat)"
+                              : parameters->adaptive_target >= 0 ? "adaptive_target (--adaptive-target)"
+                              : parameters->xtc_probability > 0  ? "xtc_probability (--xtc-probability)"
+                                                                 : NULL;
+    if (parameters->n_beams > 1 && drawn != NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "%s acts on how tokens are drawn, and n_beams (--beams) %d draws none; leave one of them out",
+                         drawn, parameters->n_beams);
     return FIRN_OK;
 }

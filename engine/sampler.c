@@ -347,8 +347,11 @@ static void note(firn_explanation *e, size_t column, const eng_candidates *c)
 {
     const double total = eng_candidates_total(c);
     const size_t n = c->logits != NULL ? c->n_vocab : c->count;
-    for (size_t t = 0; t < e->n_tokens; t++)
+    for (size_t t = 0; t < e->n_tokens; t++) {
         e->tokens[t].probability[column] = 0;
+        if (column > 0 && e->tokens[t].dropped_by < 0)
+            e->tokens[t].dropped_by = (int32_t)column - 1; /* until it is found */
+    }
     e->n_left[column] = 0;
     for (size_t i = 0; i < n; i++) {
         const eng_candidate token =
@@ -364,16 +367,13 @@ static void note(firn_explanation *e, size_t column, const eng_candidates *c)
                 e->tokens[t].dropped_by = -1;
             }
     }
-    for (size_t t = 0; t < e->n_tokens && column > 0; t++)
-        if (e->tokens[t].probability[column] == 0 && e->tokens[t].dropped_by < 0)
-            e->tokens[t].dropped_by = (int32_t)column - 1;
 }
 
 static void note_stage(void *argument, size_t stage, const eng_candidates *c)
 {
     firn_explanation *const e = argument;
-    e->n_stages = stage + 1;
-    note(e, stage + 1, c);
+    e->n_stages = e->n_edits + stage + 1;
+    note(e, e->n_stages, c);
 }
 
 int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position,
@@ -382,8 +382,9 @@ int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_
     firn_explanation *const e = explanation;
     eng_candidates *const c = &sampler->candidates;
     const size_t capacity = e->n_tokens;
-    e->winner = pick(sampler, logits, sequence, position, NULL, NULL);
-    eng_candidates_begin(c, logits);
+    const int32_t picked = pick(sampler, logits, sequence, position, NULL, NULL);
+    e->winner = picked >= 0 && e->chosen != NULL ? *e->chosen : picked;
+    eng_candidates_begin(c, e->n_edits > 0 ? e->edits[0].before : logits);
     e->n_tokens = e->n_stages = 0;
     if (capacity == 0 || !eng_candidates_survey(c))
         return e->winner;
@@ -396,13 +397,18 @@ int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_
     }
     if (!has_winner && e->winner >= 0)
         e->tokens[e->n_tokens - 1].id = e->winner;
-    eng_candidates_begin(c, logits);
-    eng_candidates_survey(c);
-    note(e, 0, c);
+    for (; e->n_stages <= e->n_edits; e->n_stages++) { /* what the model says, then what each edit left */
+        eng_candidates_begin(c, e->n_stages < e->n_edits ? e->edits[e->n_stages].before : logits);
+        if (eng_candidates_survey(c))
+            note(e, e->n_stages, c);
+    }
+    e->n_stages = e->n_edits;
+    for (size_t s = 0; s < e->n_edits; s++)
+        e->stages[s] = e->edits[s].name;
     for (size_t s = 0; s < sampler->n_stages; s++)
-        e->stages[s] = sampler->stages[s]->name;
+        e->stages[e->n_edits + s] = sampler->stages[s]->name;
     pick(sampler, logits, sequence, position, note_stage, e);
     for (size_t t = 0; t < e->n_tokens; t++)
-        e->tokens[t].noise = eng_gumbel(&sampler->noise, e->tokens[t].id);
+        e->tokens[t].noise = e->chosen != NULL ? 0 : eng_gumbel(&sampler->noise, e->tokens[t].id);
     return e->winner;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Several texts at once for one prompt, of which the best is kept. Their timelines are forks of the prompt's and go
- * through the model in one batch. A text's worth is the sum of its log-probabilities over its length to the power of
- * length_penalty; nothing depends on time or threads, and where two are equal, the lower token id wins.
+ * Several texts at once for one prompt, of which the best is kept. Their timelines are forks of the prompt's, and of
+ * those that guidance and contrast go away from; all of one model go through it in one batch. A text's worth is the sum
+ * of its log-probabilities over its length to the power of length_penalty; nothing depends on time or threads, and
+ * where two are equal, the lower token id wins. Log-probabilities of a beam's tokens and explanations are made at the
+ * end, of the best text alone.
  */
+#include "base/checked.h"
 #include "base/clock.h"
 #include "engine/generation_p.h"
 #include "kernels/math.h"
@@ -12,8 +15,9 @@
 
 typedef struct text {
     firn_generation *generation;
-    firn_session *session; /* prompt and tokens but the last; NULL before the first token and once ended */
-    double logprob;        /* sum over its tokens */
+    firn_session
+        *sessions[FIRN_GENERATION_ROWS]; /* prompt and tokens but the last; NULL before the first and at the end */
+    double logprob;                      /* sum over its tokens */
 } text;
 
 typedef struct candidate {
@@ -22,14 +26,19 @@ typedef struct candidate {
     uint32_t text;
 } candidate;
 
-typedef struct search {
+typedef struct search search;
+struct search {
     firn_generation_parameters parameters; /* of each text */
     firn_generation_options options;
     firn_model *model;
     const int32_t *prompt; /* [n_prompt] */
     size_t n_prompt;
-    firn_session *session; /* the prompt's */
-    firn_batch *batch;
+    firn_session *prompts[FIRN_GENERATION_ROWS]; /* of each row, with logits; the first is the caller's */
+    size_t n_rows, n_own;                        /* rows of a text; those of the model, which come first */
+    firn_batch *batch, *weaker_batch;            /* the latter NULL where all rows are the model's */
+    uint32_t n_vocab;
+    float *waiting;               /* [n_own - 1][n_vocab] logits of a text's first rows */
+    float *weaker_logits;         /* [width][n_vocab] */
     uint32_t width;               /* texts at once */
     text *running, *next, *ended; /* [width + 1] each */
     uint32_t n_running, n_next, n_ended;
@@ -37,13 +46,16 @@ typedef struct search {
     uint32_t n_spare;
     candidate *candidates; /* [width * 2 * width] */
     uint32_t n_candidates;
-    firn_batch_entry *entries; /* [width] */
+    firn_batch_entry *entries; /* [width * n_rows] */
     int32_t *top_ids;          /* [2 * width] */
     float *top_logprobs;
     double deadline;    /* seconds; 0: none */
     firn_status status; /* of what is done with logits */
     firn_error *error;
-} search;
+    void (*receive)(search *s, uint32_t text, const float *const *logits); /* of all rows; sets the status */
+    const firn_generation *told;                                           /* the text that is made again; */
+    bool beams;                                                            /* its tokens are given, not picked */
+};
 
 /* More is better. Logarithms, since powers would differ between machines. */
 static double worth(const search *s, double logprob, size_t n_tokens)
@@ -63,24 +75,116 @@ static double worth_of(const search *s, const text *t)
     return worth(s, t->logprob, length_of(t->generation));
 }
 
-/* A generation that has taken nothing back since it was made, or is made to be as new by whoever uses it. */
+/* A generation of any text: it is made to have the tokens that are wanted by whoever gets it. */
 static firn_status get_generation(search *s, uint64_t sequence, firn_generation **out, firn_error *error)
 {
-    firn_generation_options options = s->options;
-    options.sequence = sequence;
-    if (s->n_spare > 0) {
+    firn_status status = FIRN_OK;
+    if (s->n_spare > 0)
         *out = s->spare[--s->n_spare];
-        return FIRN_OK;
+    else
+        status = eng_generation_create(s->model, &s->parameters, &s->options, s->prompt, s->n_prompt, out, error);
+    if (status == FIRN_OK)
+        (*out)->options.sequence = sequence;
+    return status;
+}
+
+static void release_sessions(text *t)
+{
+    for (size_t row = 0; row < FIRN_GENERATION_ROWS; row++) {
+        firn_session_release(t->sessions[row]);
+        t->sessions[row] = NULL;
     }
-    return firn_generation_create(s->model, &s->parameters, &options, s->prompt, s->n_prompt, out, error);
 }
 
 static void drop(search *s, text *t)
 {
-    firn_session_release(t->session);
+    release_sessions(t);
     if (t->generation != NULL)
         s->spare[s->n_spare++] = t->generation;
     *t = (text){.generation = NULL};
+}
+
+static firn_status fork_sessions(search *s, const text *before, text *t, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    for (size_t row = 0; row < s->n_rows && status == FIRN_OK; row++) {
+        const firn_session *const from = before->sessions[row] != NULL ? before->sessions[row] : s->prompts[row];
+        status = firn_session_fork(from, firn_session_length(from), &t->sessions[row], error);
+    }
+    return status;
+}
+
+/* ---- steps ---- */
+
+static bool keep_weaker(void *argument, size_t entry, size_t index, const float *logits)
+{
+    search *const s = argument;
+    (void)index;
+    memcpy(s->weaker_logits + entry * s->n_vocab, logits, s->n_vocab * sizeof *logits);
+    return true;
+}
+
+/* Waits for the last of a text's rows, and then gives all. */
+static bool join_rows(void *argument, size_t entry, size_t index, const float *logits)
+{
+    search *const s = argument;
+    const size_t number = entry / s->n_own, row = entry % s->n_own;
+    const float *all[FIRN_GENERATION_ROWS];
+    (void)index;
+    if (row + 1 < s->n_own) {
+        memcpy(s->waiting + row * s->n_vocab, logits, s->n_vocab * sizeof *logits);
+        return true;
+    }
+    for (size_t i = 0; i < row; i++)
+        all[i] = s->waiting + i * s->n_vocab;
+    all[row] = logits;
+    if (s->n_own < s->n_rows)
+        all[s->n_own] = s->weaker_logits + number * s->n_vocab;
+    s->receive(s, (uint32_t)number, all);
+    return s->status == FIRN_OK;
+}
+
+/* Gives each running text's last token to some of its rows, which are of one model. */
+static firn_status append_rows(search *s, firn_batch *batch, size_t first, size_t end, firn_batch_callback receive,
+                               firn_error *error)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->n_running; i++)
+        for (size_t row = first; row < end; row++) {
+            const firn_generation *const g = s->running[i].generation;
+            const eng_answer *const a = &g->answer;
+            firn_session *const session = s->running[i].sessions[row];
+            firn_session_rewind(session, firn_generation_next_of(g, row).n_keep);
+            s->entries[n++] =
+                (firn_batch_entry){session, a->n_tokens > 0 ? &a->ids[a->n_tokens - 1] : &g->rows[row].last_of_prompt,
+                                   1, FIRN_LOGITS_LAST};
+        }
+    return firn_batch_append(batch, s->entries, n, receive, s, error);
+}
+
+/* Gives each running text's last token to the models, and what comes of it to s->receive. */
+static firn_status step(search *s, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    s->error = error;
+    s->status = FIRN_OK;
+    if (s->weaker_batch != NULL)
+        status = append_rows(s, s->weaker_batch, s->n_own, s->n_rows, keep_weaker, error);
+    if (status == FIRN_OK)
+        status = append_rows(s, s->batch, 0, s->n_own, join_rows, error);
+    return s->status != FIRN_OK ? s->status : status;
+}
+
+/* Gives what comes after the prompt to s->receive. */
+static firn_status receive_first(search *s, uint32_t number, firn_error *error)
+{
+    const float *all[FIRN_GENERATION_ROWS];
+    for (size_t row = 0; row < s->n_rows; row++)
+        all[row] = firn_session_logits(s->prompts[row]);
+    s->error = error;
+    s->status = FIRN_OK;
+    s->receive(s, number, all);
+    return s->status;
 }
 
 /* ---- beams ---- */
@@ -103,24 +207,20 @@ static firn_status continue_with(firn_generation *generation, const firn_generat
 }
 
 /* Adds the candidates that follow a text. */
-static bool receive_candidates(void *argument, size_t entry, size_t index, const float *logits)
+static void receive_candidates(search *s, uint32_t number, const float *const *logits)
 {
-    search *const s = argument;
-    const text *const t = &s->running[entry];
+    const text *const t = &s->running[number];
     const uint32_t n_top = 2 * s->width;
-    (void)index;
     firn_error fault = {.status = FIRN_OK};
     s->status = eng_generation_candidates(t->generation, logits, n_top, s->top_ids, s->top_logprobs, &fault);
-    if (s->status == FIRN_ERROR_ARGUMENT) { /* the constraint leads nowhere from here: others may go on */
+    if (s->status == FIRN_ERROR_ARGUMENT) /* the constraint leads nowhere from here: others may go on */
         s->status = FIRN_OK;
-        return true;
-    }
-    if (s->status != FIRN_OK)
-        return base_fail(s->error, s->status, fault.offset, "%s", fault.message) == FIRN_OK;
-    for (uint32_t i = 0; i < n_top && s->top_ids[i] >= 0 && s->status == FIRN_OK; i++)
-        s->candidates[s->n_candidates++] =
-            (candidate){t->logprob + (double)s->top_logprobs[i], s->top_ids[i], (uint32_t)entry};
-    return s->status == FIRN_OK;
+    else if (s->status != FIRN_OK)
+        base_fail(s->error, s->status, fault.offset, "%s", fault.message);
+    else
+        for (uint32_t i = 0; i < n_top && s->top_ids[i] >= 0; i++)
+            s->candidates[s->n_candidates++] =
+                (candidate){t->logprob + (double)s->top_logprobs[i], s->top_ids[i], number};
 }
 
 static int compare_candidates(const void *left, const void *right)
@@ -156,10 +256,8 @@ static firn_status take_candidate(search *s, const candidate *c, firn_error *err
         keep_ended(s, t);
         return FIRN_OK;
     }
-    if (status == FIRN_OK && taken) {
-        const firn_session *const session = before->session != NULL ? before->session : s->session;
-        status = firn_session_fork(session, firn_session_length(session), &t.session, error);
-    }
+    if (status == FIRN_OK && taken)
+        status = fork_sessions(s, before, &t, error);
     if (status == FIRN_OK && taken)
         s->next[s->n_next++] = t;
     else
@@ -184,23 +282,6 @@ static firn_status choose_beams(search *s, firn_error *error)
     return status;
 }
 
-/* Gives each running text's last token to the model, and what comes of it to `receive`. */
-static firn_status step(search *s, firn_batch_callback receive, firn_error *error)
-{
-    for (uint32_t i = 0; i < s->n_running; i++) {
-        const eng_answer *const a = &s->running[i].generation->answer;
-        const firn_generation_step next = firn_generation_next(s->running[i].generation);
-        firn_session_rewind(s->running[i].session, next.n_keep);
-        s->entries[i] = (firn_batch_entry){s->running[i].session,
-                                           a->n_tokens > 0 ? &a->ids[a->n_tokens - 1] : &s->prompt[s->n_prompt - 1], 1,
-                                           FIRN_LOGITS_LAST};
-    }
-    s->error = error;
-    s->status = FIRN_OK;
-    const firn_status status = firn_batch_append(s->batch, s->entries, s->n_running, receive, s, error);
-    return s->status != FIRN_OK ? s->status : status;
-}
-
 /* The best that has ended can't be beaten by a text that goes on, as far as its worth now tells. */
 static bool settled(const search *s)
 {
@@ -214,15 +295,15 @@ static firn_status search_beams(search *s, bool (*goes_on)(void *), void *argume
 {
     s->running[0] = (text){.generation = NULL};
     s->n_running = 1;
-    s->error = error;
+    s->receive = receive_candidates;
     firn_status status = get_generation(s, s->options.sequence, &s->running[0].generation, error);
     if (status == FIRN_OK && s->running[0].generation->end != FIRN_END_NOT_YET) { /* nothing may come */
         keep_ended(s, s->running[0]);
         s->n_running = 0;
         return FIRN_OK;
     }
-    if (status == FIRN_OK && !receive_candidates(s, 0, 0, firn_session_logits(s->session)))
-        status = s->status;
+    if (status == FIRN_OK)
+        status = receive_first(s, 0, error);
     if (status == FIRN_OK)
         status = choose_beams(s, error);
     while (status == FIRN_OK && !settled(s) && goes_on(argument)) {
@@ -231,7 +312,7 @@ static firn_status search_beams(search *s, bool (*goes_on)(void *), void *argume
                 s->running[i].generation->end = FIRN_END_TIME;
             break;
         }
-        status = step(s, receive_candidates, error);
+        status = step(s, error);
         if (status == FIRN_OK)
             status = choose_beams(s, error);
     }
@@ -243,12 +324,9 @@ static firn_status search_beams(search *s, bool (*goes_on)(void *), void *argume
 
 /* ---- the best of several ---- */
 
-static bool receive_pick(void *argument, size_t entry, size_t index, const float *logits)
+static void receive_pick(search *s, uint32_t number, const float *const *logits)
 {
-    search *const s = argument;
-    (void)index;
-    s->status = firn_generation_take(s->running[entry].generation, logits, s->error);
-    return s->status == FIRN_OK;
+    s->status = firn_generation_take_rows(s->running[number].generation, logits, s->error);
 }
 
 /* Sets aside the texts that have ended. */
@@ -264,8 +342,7 @@ static void sort_out(search *s)
             s->running[kept++] = *t;
             continue;
         }
-        firn_session_release(t->session);
-        t->session = NULL;
+        release_sessions(t);
         keep_ended(s, *t);
     }
     s->n_running = kept;
@@ -273,45 +350,136 @@ static void sort_out(search *s)
 
 static firn_status sample_several(search *s, bool (*goes_on)(void *), void *argument, firn_error *error)
 {
+    const text none = {.generation = NULL};
     firn_status status = FIRN_OK;
-    const size_t length = firn_session_length(s->session);
-    s->error = error;
+    s->receive = receive_pick;
     while (s->n_running < s->width && status == FIRN_OK) {
-        text *const t = &s->running[s->n_running++];
-        *t = (text){.generation = NULL};
-        status = get_generation(s, s->options.sequence + s->n_running - 1, &t->generation, error);
+        const uint32_t number = s->n_running++;
+        text *const t = &s->running[number];
+        *t = none;
+        status = get_generation(s, s->options.sequence + number, &t->generation, error);
         if (status == FIRN_OK)
-            status = firn_session_fork(s->session, length, &t->session, error);
+            status = fork_sessions(s, &none, t, error);
         if (status == FIRN_OK)
-            status = firn_generation_take(t->generation, firn_session_logits(s->session), error);
+            status = receive_first(s, number, error);
     }
     for (;;) {
         if (status == FIRN_OK)
             sort_out(s);
         if (status != FIRN_OK || s->n_running == 0 || !goes_on(argument))
             return status;
-        status = step(s, receive_pick, error);
+        status = step(s, error);
     }
+}
+
+/* ---- telling of the best ---- */
+
+static void receive_told(search *s, uint32_t number, const float *const *logits)
+{
+    firn_generation *const g = s->running[number].generation;
+    const size_t at = length_of(g);
+    const int32_t *const chosen = s->beams ? &s->told->answer.ids[at] : NULL;
+    s->status = eng_generation_take(g, logits, chosen, s->error);
+}
+
+static bool is_told(const search *s, const firn_generation *again)
+{
+    const size_t n = length_of(s->told);
+    if (again->end != FIRN_END_NOT_YET)
+        return true;
+    const bool stopped = s->told->end == FIRN_END_NOT_YET || s->told->end == FIRN_END_TIME; /* from outside */
+    return stopped && length_of(again) == n && memcmp(again->answer.ids, s->told->answer.ids, n * sizeof(int32_t)) == 0;
+}
+
+/* Makes the best text again, alone, as it is to be told of, and puts it in the best one's place. */
+static firn_status tell(search *s, const firn_generation_options *wanted, firn_generation **best, firn_error *error)
+{
+    const text none = {.generation = NULL};
+    firn_generation_options options = *wanted;
+    options.sequence = (*best)->options.sequence;
+    for (uint32_t i = 0; i < s->n_running; i++)
+        drop(s, &s->running[i]);
+    text *const t = &s->running[0];
+    s->n_running = 1;
+    s->told = *best;
+    s->receive = receive_told;
+    *t = none;
+    firn_status status =
+        eng_generation_create(s->model, &s->parameters, &options, s->prompt, s->n_prompt, &t->generation, error);
+    if (status == FIRN_OK)
+        status = fork_sessions(s, &none, t, error);
+    if (status == FIRN_OK && !is_told(s, t->generation))
+        status = receive_first(s, 0, error);
+    while (status == FIRN_OK && !is_told(s, t->generation))
+        status = step(s, error);
+    if (status != FIRN_OK)
+        return status;
+    t->generation->end = (*best)->end;
+    t->generation->answer.shown = (*best)->answer.shown;
+    firn_generation_release(*best);
+    *best = t->generation;
+    t->generation = NULL;
+    return FIRN_OK;
 }
 
 /* ---- both ---- */
 
+static firn_status no_memory(const search *s, firn_error *error)
+{
+    return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a search of %u texts", s->width);
+}
+
+/* Room for logits [n][n_vocab]; NULL where there is none to be had or n is 0. */
+static float *logits_of(const search *s, size_t n)
+{
+    size_t count, bytes;
+    return n > 0 && base_multiply_size(n, s->n_vocab, &count) && base_multiply_size(count, sizeof(float), &bytes)
+               ? malloc(bytes)
+               : NULL;
+}
+
+/* Makes a session for each row but the first, with its prompt, and what a step of several rows needs. */
+static firn_status begin_rows(search *s, firn_error *error)
+{
+    firn_generation *first;
+    firn_status status = get_generation(s, s->options.sequence, &first, error);
+    if (status != FIRN_OK)
+        return status;
+    s->spare[s->n_spare++] = first;
+    s->n_rows = first->n_rows;
+    s->n_vocab = first->n_vocab;
+    for (size_t row = 0; row < s->n_rows; row++)
+        s->n_own += first->rows[row].model == s->model;
+    for (size_t row = 1; row < s->n_rows && status == FIRN_OK; row++)
+        status = eng_row_session(&first->rows[row], firn_session_context(s->prompts[0]), &s->prompts[row], error);
+    s->entries = calloc(s->width * s->n_own, sizeof *s->entries);
+    s->waiting = logits_of(s, s->n_own - 1);
+    s->weaker_logits = logits_of(s, s->n_own < s->n_rows ? s->width : 0);
+    if (status == FIRN_OK && (s->entries == NULL || (s->n_own > 1 && s->waiting == NULL) ||
+                              (s->n_own < s->n_rows && s->weaker_logits == NULL)))
+        status = no_memory(s, error);
+    firn_batch_options options = firn_batch_options_default();
+    options.n_batch = s->width;
+    if (status == FIRN_OK && s->n_own < s->n_rows)
+        status = firn_batch_create(first->rows[s->n_own].model, &options, &s->weaker_batch, error);
+    options.n_batch *= (uint32_t)s->n_own;
+    return status == FIRN_OK ? firn_batch_create(s->model, &options, &s->batch, error) : status;
+}
+
 static firn_status begin(search *s, firn_error *error)
 {
     const size_t width = s->width;
-    const firn_batch_options options = {.size = sizeof options, .n_batch = s->width};
     s->running = calloc(width + 1, sizeof *s->running);
     s->next = calloc(width + 1, sizeof *s->next);
     s->ended = calloc(width + 1, sizeof *s->ended);
     s->spare = calloc(3 * width + 3, sizeof *s->spare);
     s->candidates = calloc(2 * width * width, sizeof *s->candidates);
-    s->entries = calloc(width, sizeof *s->entries);
     s->top_ids = calloc(2 * width, sizeof *s->top_ids);
     s->top_logprobs = calloc(2 * width, sizeof *s->top_logprobs);
     if (s->running == NULL || s->next == NULL || s->ended == NULL || s->spare == NULL || s->candidates == NULL ||
-        s->entries == NULL || s->top_ids == NULL || s->top_logprobs == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a search of %zu texts", width);
-    return firn_batch_create(s->model, &options, &s->batch, error);
+        s->top_ids == NULL || s->top_logprobs == NULL)
+        return no_memory(s, error);
+    return begin_rows(s, error);
 }
 
 static void finish(search *s)
@@ -324,7 +492,12 @@ static void finish(search *s)
         drop(s, &s->ended[i]);
     while (s->n_spare > 0)
         firn_generation_release(s->spare[--s->n_spare]);
+    for (size_t row = 1; row < s->n_rows; row++)
+        firn_session_release(s->prompts[row]);
     firn_batch_release(s->batch);
+    firn_batch_release(s->weaker_batch);
+    free(s->waiting);
+    free(s->weaker_logits);
     free(s->running);
     free(s->next);
     free(s->ended);
@@ -353,12 +526,21 @@ bool firn_generation_searches(const firn_generation_parameters *parameters)
     return parameters->n_beams > 1 || parameters->best_of > 1;
 }
 
-static firn_status check(const firn_generation_parameters *p, const firn_generation_options *o, firn_error *error)
+/* How texts are made while they are compared: as far as that needs it. */
+static firn_status set_texts(search *s, firn_error *error)
 {
-    if (p->n_beams > 1 && (o->n_logprobs >= 0 || o->entropies || o->explain != NULL))
-        return base_fail(error, FIRN_ERROR_UNSUPPORTED, FIRN_NO_OFFSET,
-                         "log-probabilities and explanations of tokens don't go together with n_beams");
-    return FIRN_OK;
+    s->options.explain = NULL;
+    s->parameters.n_beams = s->parameters.best_of = 1;
+    if (!s->beams) {
+        s->options.n_logprobs = s->options.n_logprobs < 0 ? 0 : s->options.n_logprobs;
+        return FIRN_OK;
+    }
+    s->options.n_logprobs = -1;
+    s->options.entropies = false;
+    if (s->parameters.t_max_predict_ms > 0)
+        s->deadline = base_seconds() + 1e-3 * s->parameters.t_max_predict_ms;
+    s->parameters.t_max_predict_ms = 0;
+    return firn_parameter_set(&s->parameters, "samplers", "penalties;dry", error); /* nothing else: nothing is drawn */
 }
 
 firn_status firn_generation_search(firn_model *model, const firn_generation_parameters *parameters,
@@ -366,32 +548,37 @@ firn_status firn_generation_search(firn_model *model, const firn_generation_para
                                    firn_session *session, bool (*goes_on)(void *), void *argument,
                                    firn_generation **out, firn_error *error)
 {
-    search s = {.parameters = *parameters, .model = model, .prompt = prompt, .n_prompt = n_prompt, .session = session};
+    const firn_generation_options wanted = options != NULL ? *options : firn_generation_options_default();
     const bool beams = parameters->n_beams > 1;
+    search s = {.parameters = *parameters,
+                .options = wanted,
+                .model = model,
+                .prompt = prompt,
+                .n_prompt = n_prompt,
+                .prompts = {session},
+                .beams = beams,
+                .width = (uint32_t)(beams ? parameters->n_beams : parameters->best_of)};
     *out = NULL;
-    s.options = options != NULL ? *options : firn_generation_options_default();
     firn_status status = firn_generation_parameters_check(parameters, error);
     if (status == FIRN_OK)
-        status = check(parameters, &s.options, error);
-    if (status != FIRN_OK)
-        return status;
-    s.width = (uint32_t)(beams ? parameters->n_beams : parameters->best_of);
-    s.parameters.n_beams = s.parameters.best_of = 1;
-    if (beams) { /* what acts on logits stays; nothing is drawn */
-        s.parameters.mirostat = 0;
-        if (parameters->t_max_predict_ms > 0)
-            s.deadline = base_seconds() + 1e-3 * parameters->t_max_predict_ms;
-        s.parameters.t_max_predict_ms = 0;
-        status = firn_parameter_set(&s.parameters, "samplers", "penalties;dry", error);
-    } else if (s.options.n_logprobs < 0) {
-        s.options.n_logprobs = 0;
-    }
+        status = set_texts(&s, error);
+    if (status == FIRN_OK)
+        status = eng_generation_check(model, &s.parameters, &wanted, (eng_tokens){prompt, n_prompt}, error);
     if (status == FIRN_OK)
         status = begin(&s, error);
     if (status == FIRN_OK)
         status = beams ? search_beams(&s, goes_on, argument, error) : sample_several(&s, goes_on, argument, error);
     if (status == FIRN_OK)
         *out = take_best(&s);
+    const bool told = wanted.explain != NULL || (beams && (wanted.n_logprobs >= 0 || wanted.entropies));
+    if (status == FIRN_OK && told) {
+        s.parameters.t_max_predict_ms = 0;
+        status = tell(&s, &wanted, out, error);
+    }
+    if (status != FIRN_OK) {
+        firn_generation_release(*out);
+        *out = NULL;
+    }
     finish(&s);
     return status;
 }

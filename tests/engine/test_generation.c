@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A generation on a session is the loop that its header shows; what ends it is told; nothing depends on who runs it. */
 #include "engine/guidance.h"
+#include "engine/noise.h"
 #include "tests/support/constraints.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PROMPT = 20, MOST = 200 };
@@ -354,8 +357,8 @@ Test(generation, guidance_and_contrast_are_what_the_papers_say)
         memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
         log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
     }
-    const eng_predictions predictions = {rows, rows + all.n_vocab, rows + 2 * all.n_vocab, all.n_vocab};
-    eng_guide(&predictions, &p, out);
+    const eng_predictions predictions = {rows, rows + all.n_vocab, rows + 2 * all.n_vocab, NULL, all.n_vocab};
+    eng_guide(&predictions, &p, p.contrast_alpha, out);
     double highest = -INFINITY;
     for (uint32_t i = 0; i < all.n_vocab; i++)
         highest = logs[i] > highest ? logs[i] : highest;
@@ -446,6 +449,164 @@ Test(generation, guidance_away_from_the_same_changes_nothing)
     firn_generation_release(plain);
     firn_generation_release(guided);
     firn_generation_release(other);
+}
+
+/* The largest of guided log-probability + noise, by the papers' formula and in double precision. */
+static int32_t guided_winner(const double *model, const double *negative, double guidance, uint64_t sequence)
+{
+    const eng_noise noise = eng_noise_at(7, sequence, PROMPT);
+    double best = -INFINITY;
+    int32_t winner = -1;
+    for (uint32_t i = 0; i < all.n_vocab; i++) {
+        const double score = negative[i] + guidance * (model[i] - negative[i]) + eng_gumbel(&noise, (int32_t)i);
+        winner = score > best ? (int32_t)i : winner;
+        best = score > best ? score : best;
+    }
+    return winner;
+}
+
+/* The noise stays as it is under any scale: a little more changes a token only where another one wins. */
+Test(generation, coupled_over_guidance)
+{
+    enum { PICKS = 500 };
+    static const double scales[2] = {1.5, 1.55};
+    firn_generation_parameters p = parameters_of(1);
+    firn_generation_options options = guided_options(NULL);
+    float *const rows = malloc(2 * all.n_vocab * sizeof *rows);
+    double *const logs = malloc(2 * all.n_vocab * sizeof *logs);
+    firn_session *const session = support_session(all.model, 0, 0);
+    for (size_t row = 0; row < 2; row++) {
+        support_append(session, all.prompt + row, 5);
+        memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
+        log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
+    }
+    p.temperature = 1;
+    p.top_k = 0;
+    p.top_p = 1;
+    p.min_p = 0;
+    int changed = 0;
+    for (uint64_t sequence = 0; sequence < PICKS; sequence++) {
+        int32_t picked[2];
+        size_t n;
+        options.sequence = sequence;
+        for (int i = 0; i < 2; i++) {
+            p.guidance = scales[i];
+            firn_generation *const g = create(&p, &options);
+            cr_assert_eq(firn_generation_take_rows(g, (const float *const[]){rows, rows + all.n_vocab}, NULL), FIRN_OK);
+            picked[i] = firn_generation_ids(g, &n)[0];
+            cr_assert_eq(picked[i], guided_winner(logs, logs + all.n_vocab, scales[i], sequence));
+            firn_generation_release(g);
+        }
+        changed += picked[0] != picked[1];
+    }
+    cr_assert(changed > 0 && changed < PICKS / 5, "%d picks changed", changed);
+    free(rows);
+    free(logs);
+    firn_session_release(session);
+}
+
+/* ---- explanations ---- */
+
+typedef struct seen_edits {
+    const char *first, *second;     /* the stages before the sampler's */
+    firn_constraint_state *allowed; /* follows the text */
+    size_t n_tokens, n_dropped[2];
+} seen_edits;
+
+/* All tokens are told of: those that a stage dropped are those that it must. */
+static firn_status see_edits(void *argument, size_t number, const firn_explanation *e, firn_error *error)
+{
+    seen_edits *const seen = argument;
+    uint64_t *const bits = calloc(all.n_vocab / 64 + 1, sizeof *bits);
+    double sum[3] = {0};
+    size_t n_allowed = 0;
+    (void)error;
+    cr_assert_eq(number, ++seen->n_tokens);
+    cr_assert_str_eq(e->stages[0], seen->first);
+    cr_assert_str_eq(e->stages[1], seen->second);
+    cr_assert_str_eq(e->stages[2], "logit_bias");
+    cr_assert(e->n_tokens == all.n_vocab && e->n_left[0] == all.n_vocab);
+    cr_assert_eq(firn_constraint_mask(seen->allowed, bits, NULL), FIRN_OK);
+    for (size_t t = 0; t < e->n_tokens; t++) {
+        const firn_explained_token *const token = &e->tokens[t];
+        const bool allowed = (bits[token->id / 64] >> token->id % 64 & 1) != 0;
+        cr_assert(allowed ? token->dropped_by != 1 : token->dropped_by == 0 || token->dropped_by == 1, "%d", token->id);
+        cr_assert(token->id != e->winner || token->dropped_by < 0);
+        n_allowed += allowed && token->dropped_by != 0;
+        for (int32_t column = 0; column < 3; column++)
+            sum[column] += token->probability[column];
+        if (token->dropped_by == 0 || token->dropped_by == 1)
+            seen->n_dropped[token->dropped_by]++;
+    }
+    cr_assert_eq(e->n_left[2], n_allowed);
+    for (int column = 0; column < 3; column++)
+        cr_assert_float_eq(sum[column], 1, 1e-5, "column %d: %g", column, sum[column]);
+    cr_assert_eq(firn_constraint_accept(seen->allowed, e->winner, NULL), FIRN_OK);
+    free(bits);
+    return FIRN_OK;
+}
+
+static seen_edits explain_edits(const firn_generation_parameters *p, firn_generation_options options, const char *first)
+{
+    firn_vocabulary *vocabulary;
+    seen_edits seen = {.first = first, .second = "constraint"};
+    options.constraint = support_compile(FIRN_CONSTRAINT_REGEX, "[a-d]{6}");
+    options.explain = see_edits;
+    options.explain_argument = &seen;
+    options.n_explained = all.n_vocab;
+    cr_assert_eq(firn_model_vocabulary(all.model, &vocabulary, NULL), FIRN_OK);
+    cr_assert_eq(firn_constraint_state_create(options.constraint, vocabulary, &seen.allowed, NULL), FIRN_OK);
+    firn_generation *const explained = create(p, &options);
+    options.explain = NULL;
+    firn_generation *const plain = create(p, &options);
+    run(explained);
+    run(plain);
+    expect_same(explained, plain);
+    cr_expect(seen.n_tokens > 0 && seen.n_dropped[1] > 0);
+    firn_constraint_state_release(seen.allowed);
+    firn_constraint_release(options.constraint);
+    firn_generation_release(explained);
+    firn_generation_release(plain);
+    return seen;
+}
+
+Test(generation, explanations_tell_what_guidance_and_a_constraint_did)
+{
+    firn_generation_parameters p = parameters_of(-1);
+    firn_generation_options options = guided_options(NULL);
+    p.guidance = 1.5;
+    cr_expect_eq(explain_edits(&p, options, "guidance").n_dropped[0], 0);
+    options.weaker = support_model(all.context, all.path);
+    p.contrast = 0.5;
+    p.contrast_alpha = 1e-4;
+    explain_edits(&p, options, "guidance+contrast");
+    p.guidance = 1;
+    options.n_negative = 0;
+    explain_edits(&p, options, "contrast");
+    firn_model_release(options.weaker);
+}
+
+/* Where contrast leaves only what may not come, something else does. */
+Test(generation, contrast_and_bans_leave_a_token)
+{
+    firn_generation_parameters p = parameters_of(1);
+    firn_generation_options options = firn_generation_options_default();
+    char bias[80];
+    size_t n;
+    options.weaker = all.model;
+    p.contrast = 1;
+    p.contrast_alpha = 1;
+    firn_generation *const plain = create(&p, &options);
+    run(plain);
+    const int32_t id = firn_generation_ids(plain, &n)[0];
+    snprintf(bias, sizeof bias, "[[%d,false]]", id);
+    cr_assert_eq(firn_parameter_set(&p, "logit_bias", bias, NULL), FIRN_OK);
+    firn_generation *const banned = create(&p, &options);
+    run(banned);
+    cr_expect_neq(firn_generation_ids(banned, &n)[0], id);
+    cr_expect_eq(n, 1);
+    firn_generation_release(plain);
+    firn_generation_release(banned);
 }
 
 static void expect_refused(const firn_generation_parameters *p, const firn_generation_options *options,

@@ -306,6 +306,59 @@ Test(sampler, coupled_over_temperature)
     free(logits);
 }
 
+/* Whether `id` is left by a truncation, as the explanation of a pick says. */
+static bool is_left(firn_sampler *sampler, const float *logits, uint64_t position, int32_t id)
+{
+    firn_explained_token token[1];
+    firn_explanation e = {.n_tokens = 1, .tokens = token, .chosen = &id};
+    firn_sampler_explain(sampler, logits, 0, position, &e);
+    cr_assert_eq(token[0].id, id);
+    return token[0].dropped_by < 0;
+}
+
+/*
+ * Letting a few tokens more through changes a pick only where one of these wins: what was picked among more stays
+ * picked among fewer if it is among these, and else what is picked was not.
+ */
+static void expect_coupled(const char *name, const char *fewer, const char *more, double temperature)
+{
+    enum { N = 2000, PICKS = 3000 };
+    float *const logits = make_logits(N, 6, 12);
+    firn_generation_parameters narrow = plain(temperature), wide;
+    if (strcmp(name, "xtc_threshold") == 0)
+        narrow.xtc_probability = 1;
+    wide = narrow;
+    cr_assert_eq(firn_parameter_set(&narrow, name, fewer, NULL), FIRN_OK);
+    cr_assert_eq(firn_parameter_set(&wide, name, more, NULL), FIRN_OK);
+    firn_sampler *const a = make(&narrow, N), *const b = make(&wide, N);
+    int changed = 0;
+    for (uint32_t i = 0; i < PICKS; i++) {
+        const int32_t from = firn_sampler_pick(a, logits, 0, i), to = firn_sampler_pick(b, logits, 0, i);
+        if (from == to)
+            continue;
+        changed++;
+        cr_assert(!is_left(a, logits, i, to), "%s: %d lost to %d, which was there as well", name, to, from);
+        cr_assert(is_left(b, logits, i, from), "%s: more is let through, but not %d", name, from);
+    }
+    cr_assert(changed > 0 && changed < PICKS / 5, "%s from %s to %s: %d picks changed", name, fewer, more, changed);
+    firn_sampler_release(a);
+    firn_sampler_release(b);
+    free(logits);
+}
+
+Test(sampler, coupled_over_each_truncation)
+{
+    expect_coupled("top_k", "30", "32", 1.5);
+    expect_coupled("top_p", "0.8", "0.81", 1);
+    expect_coupled("min_p", "0.04", "0.035", 1);
+    expect_coupled("typical_p", "0.7", "0.72", 1);
+    expect_coupled("top_n_sigma", "1.5", "1.53", 1.5);
+    expect_coupled("tfs_z", "0.9", "0.92", 1);
+    expect_coupled("epsilon_cutoff", "0.002", "0.0018", 1);
+    expect_coupled("eta_cutoff", "0.001", "0.0008", 1);
+    expect_coupled("xtc_threshold", "0.004", "0.0042", 1);
+}
+
 Test(sampler, seed_sequence_and_position_each_change_the_noise)
 {
     float logits[256] = {0};
