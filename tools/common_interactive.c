@@ -118,24 +118,49 @@ static firn_status generate(talk *t, firn_generation *generation, firn_error *er
     return status;
 }
 
+static bool goes_on(void *argument)
+{
+    const talk *const t = argument;
+    return !interrupted && !t->ended;
+}
+
+/* The best of several texts, which is shown when it is known. */
+static firn_status search(talk *t, const firn_generation_options *options, const int32_t *ids, size_t n_ids,
+                          firn_generation **generation, firn_error *error)
+{
+    size_t n_shown = 0;
+    const double start = base_seconds();
+    if (interrupted)
+        return FIRN_OK;
+    const firn_status status = firn_generation_search(t->chat->model, &t->parameters, options, ids, n_ids, t->session,
+                                                      goes_on, t, generation, error);
+    if (status != FIRN_OK)
+        return status;
+    show_answer(t, *generation, true, &n_shown);
+    firn_generation_ids(*generation, &t->stats.n_generated);
+    t->stats.answer_seconds = base_seconds() - start;
+    return FIRN_OK;
+}
+
 /* *generation is to be released, also after a failure. */
 static firn_status answer_prompt(talk *t, firn_generation **generation, firn_error *error)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
     firn_generation_options options = firn_generation_options_default();
-    options.sequence = t->n_retries;
+    options.sequence = t->n_retries * (uint64_t)t->parameters.best_of; /* which takes so many */
     options.n_ctx = firn_session_context(t->session);
     options.constraint = t->constraint;
     firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
     if (status == FIRN_OK)
         status = tool_guidance_apply(t->guidance, t->chat, t->chat->model, &options, error);
-    if (status == FIRN_OK)
+    const bool searches = firn_generation_searches(&t->parameters);
+    if (status == FIRN_OK && !searches)
         status = firn_generation_create(t->chat->model, &t->parameters, &options, ids, n_ids, generation, error);
     if (status == FIRN_OK)
         status = take_prompt(t, ids, n_ids, error);
     if (status == FIRN_OK)
-        status = generate(t, *generation, error);
+        status = searches ? search(t, &options, ids, n_ids, generation, error) : generate(t, *generation, error);
     free(ids);
     return status;
 }

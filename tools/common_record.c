@@ -35,14 +35,24 @@ static void write_on_one_line(FILE *out, base_slice json)
         fputc(json.data[i] == '\n' || json.data[i] == '\r' ? ' ' : json.data[i], out);
 }
 
+static void write_checkpoint(FILE *out, const char *name, base_slice path, base_slice sha256)
+{
+    fprintf(out, ",\"%s\":{", name);
+    write_string(out, "path", path);
+    fputc(',', out);
+    write_string(out, "sha256", sha256);
+    fputc('}', out);
+}
+
 void tool_record_members(FILE *out, const tool_record *record)
 {
     write_string(out, "firn", record->firn);
-    fputs(",\"checkpoint\":{", out);
-    write_string(out, "path", record->checkpoint);
-    fputc(',', out);
-    write_string(out, "sha256", record->checkpoint_sha256);
-    fprintf(out, "},\"adapters\":[],\"n_ctx\":%" PRIu32 ",", record->n_ctx);
+    write_checkpoint(out, "checkpoint", record->checkpoint, record->checkpoint_sha256);
+    if (record->weaker.data != NULL)
+        write_checkpoint(out, "weaker", record->weaker, record->weaker_sha256);
+    else
+        fputs(",\"weaker\":null", out);
+    fprintf(out, ",\"adapters\":[],\"n_ctx\":%" PRIu32 ",", record->n_ctx);
     write_string(out, "prompt", record->prompt);
     fputs(",\"messages\":", out);
     write_on_one_line(out, record->messages.data != NULL ? record->messages : base_slice_from("null"));
@@ -232,6 +242,11 @@ static firn_status read_checkpoint(loader *l, firn_error *error)
     return take_pair(l, "path", &l->out->checkpoint, "sha256", &l->out->checkpoint_sha256, error);
 }
 
+static firn_status read_weaker(loader *l, firn_error *error)
+{
+    return take_pair(l, "path", &l->out->weaker, "sha256", &l->out->weaker_sha256, error);
+}
+
 static firn_status read_adapters(loader *l, firn_error *error)
 {
     const size_t offset = l->reader.position;
@@ -326,6 +341,7 @@ typedef struct member {
 static const member members[] = {
     {"firn", read_firn, false},
     {"checkpoint", read_checkpoint, false},
+    {"weaker", read_weaker, false},
     {"adapters", read_adapters, false},
     {"n_ctx", read_n_ctx, false},
     {"prompt", read_prompt, false},

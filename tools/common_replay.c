@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { DIFFERENCE = 120 }; /* bytes that tell of a checkpoint */
+
 firn_status tool_replay_load(const char *path, size_t number, tool_record *out, firn_error *error)
 {
     const firn_status status = tool_record_load(path, number, out, error);
@@ -33,33 +35,45 @@ firn_status tool_replay_prompt(const tool_record *record, tool_text *text, int32
     return FIRN_OK;
 }
 
+/* Tells of a checkpoint that is not the one of the record. */
+static bool other_checkpoint(const char *name, base_slice wanted, base_slice made, char text[DIFFERENCE])
+{
+    text[0] = '\0';
+    if (wanted.data == NULL || base_slice_equal(wanted, made))
+        return false;
+    snprintf(text, DIFFERENCE, "; the %s is another (SHA-256 %.12s…, was %.12s…)", name,
+             made.data != NULL ? made.data : "none", wanted.data);
+    return true;
+}
+
 static firn_status compare(const char *path, const tool_record *wanted, const tool_record *made,
                            const firn_model *model, firn_error *error)
 {
-    char difference[TOOL_RECORD_DIFFERENCE], hash[120] = "", version[80] = "";
+    char difference[TOOL_RECORD_DIFFERENCE], checkpoint[DIFFERENCE], weaker[DIFFERENCE], version[80] = "";
     const bool other_text = tool_record_differs(wanted, made, model, difference);
-    const bool other_checkpoint =
-        wanted->checkpoint_sha256.data != NULL && !base_slice_equal(wanted->checkpoint_sha256, made->checkpoint_sha256);
-    if (!other_text && !other_checkpoint)
+    const bool other = other_checkpoint("checkpoint", wanted->checkpoint_sha256, made->checkpoint_sha256, checkpoint) |
+                       other_checkpoint("weaker checkpoint", wanted->weaker_sha256, made->weaker_sha256, weaker);
+    if (!other_text && !other)
         return FIRN_OK;
-    if (other_checkpoint)
-        snprintf(hash, sizeof hash, "; the checkpoint is another (SHA-256 %.12s…, was %.12s…)",
-                 made->checkpoint_sha256.data, wanted->checkpoint_sha256.data);
     if (wanted->firn.data != NULL && !base_slice_equal(wanted->firn, made->firn))
         snprintf(version, sizeof version, "; this is firn " FIRN_VERSION ", it was %.20s", wanted->firn.data);
-    return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "%.120s: %s%s%s", path,
-                     other_text ? difference : "the text is the same", hash, version);
+    return base_fail(error, FIRN_ERROR_FORMAT, FIRN_NO_OFFSET, "%.120s: %s%s%s%s", path,
+                     other_text ? difference : "the text is the same", checkpoint, weaker, version);
 }
 
 firn_status tool_replay_finish(const tool_replay_files *files, tool_record *made, const firn_generation *generation,
                                const tool_chat *chat, const firn_model *model, firn_error *error)
 {
     const firn_end end = firn_generation_end(generation);
-    char hash[BASE_SHA256_HEX];
+    char hash[BASE_SHA256_HEX], weaker_hash[BASE_SHA256_HEX];
     tool_text messages = {NULL, 0};
     if (files->record == NULL && files->replay == NULL)
         return FIRN_OK;
     firn_status status = tool_hash_checkpoint(made->checkpoint.data, hash, error);
+    if (status == FIRN_OK && made->weaker.data != NULL) {
+        status = tool_hash_checkpoint(made->weaker.data, weaker_hash, error);
+        made->weaker_sha256 = base_slice_from(weaker_hash);
+    }
     if (status == FIRN_OK && chat->program != NULL) {
         status = tool_conversation_json(&chat->conversation, true, &messages, error);
         made->messages = (base_slice){messages.data, messages.length};

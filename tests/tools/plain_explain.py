@@ -75,7 +75,8 @@ class Explained:
 
 
 def test_json_says_how_each_token_was_picked(explained):
-    data, _, out = explained.make("--raw", "The capital of France is", "-n", "12", "--temp", "1.3", "--explain", "6")
+    data, _, out = explained.make("--raw", "The capital of France is", "-n", "12", "--temp", "1.3", "-s", "4", "--ignore-eos",
+                                  "--explain", "6")
     assert out == data["prompt"] + data["text"] and len(data["tokens"]) == 12
     assert "".join(token["shown"] for token in data["tokens"]) == data["text"]
     for token in data["tokens"]:
@@ -139,6 +140,25 @@ def test_ways_that_were_taken_back_are_forgotten(explained):
     data, _, _ = explained.make("--raw", "The capital of France is", "-n", "10", "--temp", "0", "--banned-string", "Paris")
     assert "Paris" not in data["text"] and len(data["tokens"]) == 10
     assert "".join(token["shown"] for token in data["tokens"]) == data["text"]
+
+
+def test_what_a_constraint_and_guidance_did_is_seen(explained):
+    common = ["--raw", "Winter is", "-n", "6", "-s", "2", "--regex", "[a-z ]+", "--explain", "8"]
+    data, page, _ = explained.make(*common, "--guidance", "2", "--negative-prompt", "Summer is")
+    dropped = 0
+    for token in data["tokens"]:
+        assert token["stages"][:3] == ["guidance", "constraint", "logit_bias"] and len(token["candidates"]) == 8
+        assert token["left"][0] == token["left"][1] > token["left"][2] > 0
+        for c in token["candidates"]:
+            assert (c["dropped_by"] == "constraint") == (not re.fullmatch("[a-z ]+", c["text"])), c
+            dropped += c["dropped_by"] == "constraint"
+        winner = next(c for c in token["candidates"] if c["id"] == token["id"])
+        assert winner["dropped_by"] is None
+    assert dropped > 0
+    found = explained.browse(page)
+    assert found["errors"] == [] and [h.split(" ")[0] for h in found["head"]][3:5] == ["guidance", "constraint"]
+    done = explained.run(*common)
+    assert done.returncode == 0 and b"model constraint logit_bias" in done.stderr, done.stderr
 
 
 def test_places_that_cant_be_written(explained):

@@ -17,6 +17,8 @@ static tool_record example(void)
     tool_record record = {.firn = base_slice_from("0.1.0"),
                           .checkpoint = base_slice_from("a \"folder\"/b.gguf"),
                           .checkpoint_sha256 = base_slice_from("00ff"),
+                          .weaker = base_slice_from("c.gguf"),
+                          .weaker_sha256 = base_slice_from("11ee"),
                           .n_ctx = 512,
                           .prompt = {"a\0\n\xff", 4},
                           .messages = base_slice_from("[{\"role\":\"user\",\n\"content\":\"a\\nb\"}]"),
@@ -43,6 +45,7 @@ static void expect_same(const tool_record *a, const tool_record *b)
 {
     cr_assert(base_slice_equal(a->firn, b->firn) && base_slice_equal(a->checkpoint, b->checkpoint));
     cr_assert(base_slice_equal(a->checkpoint_sha256, b->checkpoint_sha256) && a->n_ctx == b->n_ctx);
+    cr_assert(base_slice_equal(a->weaker, b->weaker) && base_slice_equal(a->weaker_sha256, b->weaker_sha256));
     cr_assert(base_slice_equal(a->constraint_kind, b->constraint_kind));
     cr_assert(base_slice_equal(a->constraint, b->constraint) && a->sequence == b->sequence);
     cr_assert(base_slice_equal(a->text, b->text) && base_slice_equal(a->stop, b->stop));
@@ -67,7 +70,8 @@ Test(common_record, what_is_saved_is_loaded)
     const tool_record bare = {.parameters = record.parameters};
     cr_assert_eq(tool_record_save(path, &bare, &error), FIRN_OK, "%s", error.message);
     cr_assert_eq(tool_record_load(path, 1, &loaded, &error), FIRN_OK, "%s", error.message);
-    cr_assert(loaded.text.data == NULL && loaded.constraint_kind.data == NULL && loaded.messages.data == NULL);
+    cr_assert(loaded.text.data == NULL && loaded.constraint_kind.data == NULL && loaded.messages.data == NULL &&
+              loaded.weaker.data == NULL);
     tool_record_free(&loaded);
     support_remove(path);
 }
