@@ -95,6 +95,7 @@ firn_status firn_generation_advance(firn_generation *generation, firn_session *s
 /*
  * Where parameters have n_beams or best_of above 1: makes several texts at once and gives the best, which may not have
  * ended if `goes_on`, asked at each token, said false. `session` has the prompt and its logits, and stays as it is.
+ * Where log-probabilities of beams or explanations are wanted, the best text is made again for them at the end.
  */
 bool firn_generation_searches(const firn_generation_parameters *parameters);
 firn_status firn_generation_search(firn_model *model, const firn_generation_parameters *parameters,

@@ -136,7 +136,7 @@ void firn_parameter_range(const firn_parameter *parameter, char text[FIRN_PARAME
         break;
     case FIRN_PARAMETER_ORDER:
 #define NAME_AND_LETTER(name, letter, other) #name " (" #letter "), "
-        snprintf(text, capacity, "letters or names of stages, with ; between: %.*s",
+        snprintf(text, capacity, "letters or names of stages, with ; between, each at most once: %.*s",
                  (int)sizeof(FIRN_STAGE_LIST(NAME_AND_LETTER)) - 3, FIRN_STAGE_LIST(NAME_AND_LETTER));
 #undef NAME_AND_LETTER
         break;

@@ -521,6 +521,15 @@ static firn_generation *take_best(search *s)
     return generation;
 }
 
+/* Those that texts were compared by, where nobody wants them. */
+static void forget_logprobs(firn_generation *generation)
+{
+    generation->options.n_logprobs = -1;
+    free(generation->logprobs);
+    free(generation->shaped_logprobs);
+    generation->logprobs = generation->shaped_logprobs = NULL;
+}
+
 bool firn_generation_searches(const firn_generation_parameters *parameters)
 {
     return parameters->n_beams > 1 || parameters->best_of > 1;
@@ -574,6 +583,8 @@ firn_status firn_generation_search(firn_model *model, const firn_generation_para
     if (status == FIRN_OK && told) {
         s.parameters.t_max_predict_ms = 0;
         status = tell(&s, &wanted, out, error);
+    } else if (status == FIRN_OK && !beams && wanted.n_logprobs < 0) {
+        forget_logprobs(*out);
     }
     if (status != FIRN_OK) {
         firn_generation_release(*out);

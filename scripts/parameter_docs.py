@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from fewer_blocks import write_fewer_blocks
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE, PICTURES = ROOT / "docs" / "PARAMETERS.md", ROOT / "docs" / "parameters"
 CHECKPOINT = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -21,6 +23,7 @@ WINTER = "The best thing about winter is the"
 AGAIN = "The cat sat on the mat. The dog sat on the"
 STUTTER = "one two three four five. one two three"
 ENDING = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\nYes."
+WEAKER, WEAKER_BLOCKS = "--weaker", [*range(12), *range(16, 30)]  # a flag that stands for a checkpoint made here; of 30
 OPEN = ["--top-k", "0", "--top-p", "1", "--min-p", "0", "--temp", "1"]  # nothing else shapes
 
 # name: prompt, flags of all panels, and for each panel its title and its flags
@@ -56,6 +59,9 @@ DRAWN = {
                             ("--banned-string ' way'", ["--banned-string", " way"])]),
     "guidance": (WINTER, [*OPEN, "--negative-prompt", WINTER.replace("winter", "summer")],
                  [(f"--guidance {g}", ["--guidance", g]) for g in ("0.5", "1.5", "3")]),
+    "contrast": (WINTER, [*OPEN, WEAKER],
+                 [("--contrast-alpha 0", ["--contrast", "0.5", "--contrast-alpha", "0"]), ("--contrast-alpha 0.1", ["--contrast", "0.5"]),
+                  ("… --contrast 1.5", ["--contrast", "1.5"])]),
     "min_tokens": (ENDING, OPEN, [("none", []), ("--min-tokens 5", ["--min-tokens", "5", "-n", "5"]), ("--ignore-eos", ["--ignore-eos"])]),
 }
 
@@ -79,6 +85,10 @@ def run(build, words):
 def explain(build, prompt, flags):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "a.json")
+        if WEAKER in flags:
+            weaker = os.path.join(folder, "weaker.gguf")
+            write_fewer_blocks(find_checkpoint(), weaker, WEAKER_BLOCKS)
+            flags = ["--weaker-model", weaker, *(flag for flag in flags if flag != WEAKER)]
         said = run(build, ["generate", "--raw", prompt, "-n", "1", "--seed", "1", *flags, "--explain", str(SHOWN),
                            "--explain-json", path])
         if not os.path.exists(path):

@@ -350,6 +350,7 @@ static void expect_told(int way, bool beams)
     cr_expect_arr_eq(ids, plain_ids, n * sizeof *ids);
     cr_expect_arr_eq(ids, seen.ids, n * sizeof *ids);
     cr_expect_eq(firn_generation_end(g), firn_generation_end(plain));
+    cr_expect_null(firn_generation_logprobs(plain, NULL, NULL));
     const float *const logprobs = firn_generation_logprobs(g, &top_ids, &top_logprobs);
     for (size_t i = 0; i < n; i++) {
         float *const logits = joined_logits(0, ids, i), top[TOP];

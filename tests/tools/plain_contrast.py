@@ -9,8 +9,11 @@ import pathlib
 import subprocess
 import sys
 
-from fewer_blocks import write_fewer_blocks
 from plain_generate import PROMPT, find_checkpoint, run_in_folders
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"))
+sys.dont_write_bytecode = True
+from fewer_blocks import write_fewer_blocks
 
 COMMON = ["-n", "14", "-s", "4", "--contrast", "0.8"]
 RAW = ["--raw", "-p", PROMPT, *COMMON]

@@ -1,6 +1,10 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a checkpoint that is another one without some of its blocks: a weaker model of the same vocabulary."""
+"""Writes a GGUF checkpoint that is another one without some of its blocks (layers): a weaker model of the same vocabulary, as
+--contrast of generate needs one. Reads the whole file into memory."""
+import argparse
 import struct
+import sys
 
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a value, by its GGUF type
 STRING, ARRAY, ALIGNMENT = 8, 9, 32
@@ -77,3 +81,20 @@ def write_fewer_blocks(source, target, kept):
     with open(target, "wb") as file:
         file.write(front + bytes(align(len(front))))
         file.writelines(pieces)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", metavar="FROM")
+    parser.add_argument("out", metavar="TO")
+    parser.add_argument("--keep", metavar="0-11,16-29", required=True, help="the blocks that stay, ascending")
+    chosen = parser.parse_args()
+    kept = []
+    for part in chosen.keep.split(","):
+        first, _, last = part.partition("-")
+        kept += range(int(first), int(last or first) + 1)
+    write_fewer_blocks(chosen.checkpoint, chosen.out, kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
