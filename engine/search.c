@@ -8,75 +8,26 @@
  */
 #include "base/checked.h"
 #include "base/clock.h"
-#include "engine/generation_p.h"
+#include "engine/search_p.h"
 #include "kernels/math.h"
 
 #include <stdlib.h>
-
-typedef struct text {
-    firn_generation *generation;
-    firn_session
-        *sessions[FIRN_GENERATION_ROWS]; /* prompt and tokens but the last; NULL before the first and at the end */
-    double logprob;                      /* sum over its tokens */
-} text;
-
-typedef struct candidate {
-    double logprob; /* of the text with the token */
-    int32_t id;
-    uint32_t text;
-} candidate;
-
-typedef struct search search;
-struct search {
-    firn_generation_parameters parameters; /* of each text */
-    firn_generation_options options;
-    firn_model *model;
-    const int32_t *prompt; /* [n_prompt] */
-    size_t n_prompt;
-    firn_session *prompts[FIRN_GENERATION_ROWS]; /* of each row, with logits; the first is the caller's */
-    size_t n_rows, n_own;                        /* rows of a text; those of the model, which come first */
-    firn_batch *batch, *weaker_batch;            /* the latter NULL where all rows are the model's */
-    uint32_t n_vocab;
-    float *waiting;               /* [n_own - 1][n_vocab] logits of a text's first rows */
-    float *weaker_logits;         /* [width][n_vocab] */
-    uint32_t width;               /* texts at once */
-    text *running, *next, *ended; /* [width + 1] each */
-    uint32_t n_running, n_next, n_ended;
-    firn_generation **spare; /* [3 * width + 3] */
-    uint32_t n_spare;
-    candidate *candidates; /* [width * 2 * width] */
-    uint32_t n_candidates;
-    firn_batch_entry *entries; /* [width * n_rows] */
-    int32_t *top_ids;          /* [2 * width] */
-    float *top_logprobs;
-    double deadline;    /* seconds; 0: none */
-    firn_status status; /* of what is done with logits */
-    firn_error *error;
-    void (*receive)(search *s, uint32_t text, const float *const *logits); /* of all rows; sets the status */
-    const firn_generation *told;                                           /* the text that is made again; */
-    bool beams;                                                            /* its tokens are given, not picked */
-};
-
-/* More is better. Logarithms, since powers would differ between machines. */
-static double worth(const search *s, double logprob, size_t n_tokens)
-{
-    if (logprob >= 0 || n_tokens == 0)
-        return INFINITY;
-    return s->parameters.length_penalty * kern_log_double((double)n_tokens) - kern_log_double(-logprob);
-}
 
 static size_t length_of(const firn_generation *generation)
 {
     return generation->answer.n_tokens;
 }
 
-static double worth_of(const search *s, const text *t)
+/* Logarithms, since powers would differ between machines. */
+double eng_search_worth(const eng_search *s, const eng_search_text *t)
 {
-    return worth(s, t->logprob, length_of(t->generation));
+    const size_t n_tokens = length_of(t->generation);
+    if (t->logprob >= 0 || n_tokens == 0)
+        return INFINITY;
+    return s->parameters.length_penalty * kern_log_double((double)n_tokens) - kern_log_double(-t->logprob);
 }
 
-/* A generation of any text: it is made to have the tokens that are wanted by whoever gets it. */
-static firn_status get_generation(search *s, uint64_t sequence, firn_generation **out, firn_error *error)
+firn_status eng_search_generation(eng_search *s, uint64_t sequence, firn_generation **out, firn_error *error)
 {
     firn_status status = FIRN_OK;
     if (s->n_spare > 0)
@@ -88,7 +39,7 @@ static firn_status get_generation(search *s, uint64_t sequence, firn_generation 
     return status;
 }
 
-static void release_sessions(text *t)
+static void release_sessions(eng_search_text *t)
 {
     for (size_t row = 0; row < FIRN_GENERATION_ROWS; row++) {
         firn_session_release(t->sessions[row]);
@@ -96,15 +47,15 @@ static void release_sessions(text *t)
     }
 }
 
-static void drop(search *s, text *t)
+void eng_search_drop(eng_search *s, eng_search_text *t)
 {
     release_sessions(t);
     if (t->generation != NULL)
         s->spare[s->n_spare++] = t->generation;
-    *t = (text){.generation = NULL};
+    *t = (eng_search_text){.generation = NULL};
 }
 
-static firn_status fork_sessions(search *s, const text *before, text *t, firn_error *error)
+firn_status eng_search_fork(eng_search *s, const eng_search_text *before, eng_search_text *t, firn_error *error)
 {
     firn_status status = FIRN_OK;
     for (size_t row = 0; row < s->n_rows && status == FIRN_OK; row++) {
@@ -114,11 +65,21 @@ static firn_status fork_sessions(search *s, const text *before, text *t, firn_er
     return status;
 }
 
+void eng_search_keep_ended(eng_search *s, eng_search_text t)
+{
+    uint32_t at = s->n_ended++;
+    for (; at > 0 && eng_search_worth(s, &s->ended[at - 1]) < eng_search_worth(s, &t); at--)
+        s->ended[at] = s->ended[at - 1];
+    s->ended[at] = t;
+    if (s->n_ended > s->width)
+        eng_search_drop(s, &s->ended[--s->n_ended]);
+}
+
 /* ---- steps ---- */
 
 static bool keep_weaker(void *argument, size_t entry, size_t index, const float *logits)
 {
-    search *const s = argument;
+    eng_search *const s = argument;
     (void)index;
     memcpy(s->weaker_logits + entry * s->n_vocab, logits, s->n_vocab * sizeof *logits);
     return true;
@@ -127,7 +88,7 @@ static bool keep_weaker(void *argument, size_t entry, size_t index, const float 
 /* Waits for the last of a text's rows, and then gives all. */
 static bool join_rows(void *argument, size_t entry, size_t index, const float *logits)
 {
-    search *const s = argument;
+    eng_search *const s = argument;
     const size_t number = entry / s->n_own, row = entry % s->n_own;
     const float *all[FIRN_GENERATION_ROWS];
     (void)index;
@@ -145,7 +106,7 @@ static bool join_rows(void *argument, size_t entry, size_t index, const float *l
 }
 
 /* Gives each running text's last token to some of its rows, which are of one model. */
-static firn_status append_rows(search *s, firn_batch *batch, size_t first, size_t end, firn_batch_callback receive,
+static firn_status append_rows(eng_search *s, firn_batch *batch, size_t first, size_t end, firn_batch_callback receive,
                                firn_error *error)
 {
     size_t n = 0;
@@ -162,8 +123,7 @@ static firn_status append_rows(search *s, firn_batch *batch, size_t first, size_
     return firn_batch_append(batch, s->entries, n, receive, s, error);
 }
 
-/* Gives each running text's last token to the models, and what comes of it to s->receive. */
-static firn_status step(search *s, firn_error *error)
+firn_status eng_search_step(eng_search *s, firn_error *error)
 {
     firn_status status = FIRN_OK;
     s->error = error;
@@ -175,8 +135,7 @@ static firn_status step(search *s, firn_error *error)
     return s->status != FIRN_OK ? s->status : status;
 }
 
-/* Gives what comes after the prompt to s->receive. */
-static firn_status receive_first(search *s, uint32_t number, firn_error *error)
+firn_status eng_search_receive_first(eng_search *s, uint32_t number, firn_error *error)
 {
     const float *all[FIRN_GENERATION_ROWS];
     for (size_t row = 0; row < s->n_rows; row++)
@@ -187,154 +146,19 @@ static firn_status receive_first(search *s, uint32_t number, firn_error *error)
     return s->status;
 }
 
-/* ---- beams ---- */
-
-/* Makes `generation` have the tokens of another and one more. *taken: it may have that one. */
-static firn_status continue_with(firn_generation *generation, const firn_generation *before, int32_t id, bool *taken,
-                                 firn_error *error)
-{
-    const eng_answer *const wanted = &before->answer;
-    size_t common = 0;
-    while (common < wanted->n_tokens && common < length_of(generation) &&
-           generation->answer.ids[common] == wanted->ids[common])
-        common++;
-    eng_generation_rewind(generation, common);
-    firn_status status = FIRN_OK;
-    *taken = true;
-    for (size_t i = common; i < wanted->n_tokens && status == FIRN_OK; i++)
-        status = eng_generation_append(generation, wanted->ids[i], taken, error);
-    return status == FIRN_OK ? eng_generation_append(generation, id, taken, error) : status;
-}
-
-/* Adds the candidates that follow a text. */
-static void receive_candidates(search *s, uint32_t number, const float *const *logits)
-{
-    const text *const t = &s->running[number];
-    const uint32_t n_top = 2 * s->width;
-    firn_error fault = {.status = FIRN_OK};
-    s->status = eng_generation_candidates(t->generation, logits, n_top, s->top_ids, s->top_logprobs, &fault);
-    if (s->status == FIRN_ERROR_ARGUMENT) /* the constraint leads nowhere from here: others may go on */
-        s->status = FIRN_OK;
-    else if (s->status != FIRN_OK)
-        base_fail(s->error, s->status, fault.offset, "%s", fault.message);
-    else
-        for (uint32_t i = 0; i < n_top && s->top_ids[i] >= 0; i++)
-            s->candidates[s->n_candidates++] =
-                (candidate){t->logprob + (double)s->top_logprobs[i], s->top_ids[i], number};
-}
-
-static int compare_candidates(const void *left, const void *right)
-{
-    const candidate *const a = left, *const b = right;
-    if (a->logprob != b->logprob)
-        return a->logprob > b->logprob ? -1 : 1;
-    if (a->id != b->id)
-        return a->id < b->id ? -1 : 1;
-    return a->text < b->text ? -1 : a->text > b->text;
-}
-
-/* Keeps a text that has ended if it is of the best; among equals, the earlier. */
-static void keep_ended(search *s, text t)
-{
-    uint32_t at = s->n_ended++;
-    for (; at > 0 && worth_of(s, &s->ended[at - 1]) < worth_of(s, &t); at--)
-        s->ended[at] = s->ended[at - 1];
-    s->ended[at] = t;
-    if (s->n_ended > s->width)
-        drop(s, &s->ended[--s->n_ended]);
-}
-
-static firn_status take_candidate(search *s, const candidate *c, firn_error *error)
-{
-    const text *const before = &s->running[c->text];
-    text t = {.logprob = c->logprob};
-    bool taken = false;
-    firn_status status = get_generation(s, s->options.sequence, &t.generation, error);
-    if (status == FIRN_OK)
-        status = continue_with(t.generation, before->generation, c->id, &taken, error);
-    if (status == FIRN_OK && taken && t.generation->end != FIRN_END_NOT_YET) {
-        keep_ended(s, t);
-        return FIRN_OK;
-    }
-    if (status == FIRN_OK && taken)
-        status = fork_sessions(s, before, &t, error);
-    if (status == FIRN_OK && taken)
-        s->next[s->n_next++] = t;
-    else
-        drop(s, &t);
-    return status;
-}
-
-static firn_status choose_beams(search *s, firn_error *error)
-{
-    firn_status status = FIRN_OK;
-    if (s->n_candidates > 1)
-        qsort(s->candidates, s->n_candidates, sizeof *s->candidates, compare_candidates);
-    for (uint32_t i = 0; i < s->n_candidates && s->n_next < s->width && status == FIRN_OK; i++)
-        status = take_candidate(s, &s->candidates[i], error);
-    for (uint32_t i = 0; i < s->n_running; i++)
-        drop(s, &s->running[i]);
-    text *const free_texts = s->running;
-    s->running = s->next;
-    s->n_running = s->n_next;
-    s->next = free_texts;
-    s->n_next = s->n_candidates = 0;
-    return status;
-}
-
-/* The best that has ended can't be beaten by a text that goes on, as far as its worth now tells. */
-static bool settled(const search *s)
-{
-    double best = -INFINITY;
-    for (uint32_t i = 0; i < s->n_running; i++)
-        best = worth_of(s, &s->running[i]) > best ? worth_of(s, &s->running[i]) : best;
-    return s->n_running == 0 || (s->n_ended == s->width && worth_of(s, &s->ended[s->width - 1]) >= best);
-}
-
-static firn_status search_beams(search *s, bool (*goes_on)(void *), void *argument, firn_error *error)
-{
-    s->running[0] = (text){.generation = NULL};
-    s->n_running = 1;
-    s->receive = receive_candidates;
-    firn_status status = get_generation(s, s->options.sequence, &s->running[0].generation, error);
-    if (status == FIRN_OK && s->running[0].generation->end != FIRN_END_NOT_YET) { /* nothing may come */
-        keep_ended(s, s->running[0]);
-        s->n_running = 0;
-        return FIRN_OK;
-    }
-    if (status == FIRN_OK)
-        status = receive_first(s, 0, error);
-    if (status == FIRN_OK)
-        status = choose_beams(s, error);
-    while (status == FIRN_OK && !settled(s) && goes_on(argument)) {
-        if (s->deadline > 0 && base_seconds() >= s->deadline) {
-            for (uint32_t i = 0; i < s->n_running; i++)
-                s->running[i].generation->end = FIRN_END_TIME;
-            break;
-        }
-        status = step(s, error);
-        if (status == FIRN_OK)
-            status = choose_beams(s, error);
-    }
-    if (status == FIRN_OK && s->n_running == 0 && s->n_ended == 0)
-        status = base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
-                           "no text can go on: parameters or the constraint forbid every token");
-    return status;
-}
-
 /* ---- the best of several ---- */
 
-static void receive_pick(search *s, uint32_t number, const float *const *logits)
+static void receive_pick(eng_search *s, uint32_t number, const float *const *logits)
 {
     s->status = firn_generation_take_rows(s->running[number].generation, logits, s->error);
 }
 
 /* Sets aside the texts that have ended. */
-static void sort_out(search *s)
+static void sort_out(eng_search *s)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->n_running; i++) {
-        text *const t = &s->running[i];
+        eng_search_text *const t = &s->running[i];
         t->logprob = 0;
         for (size_t k = 0; k < length_of(t->generation); k++)
             t->logprob += (double)t->generation->logprobs[k];
@@ -343,38 +167,38 @@ static void sort_out(search *s)
             continue;
         }
         release_sessions(t);
-        keep_ended(s, *t);
+        eng_search_keep_ended(s, *t);
     }
     s->n_running = kept;
 }
 
-static firn_status sample_several(search *s, bool (*goes_on)(void *), void *argument, firn_error *error)
+static firn_status sample_several(eng_search *s, bool (*goes_on)(void *), void *argument, firn_error *error)
 {
-    const text none = {.generation = NULL};
+    const eng_search_text none = {.generation = NULL};
     firn_status status = FIRN_OK;
     s->receive = receive_pick;
     while (s->n_running < s->width && status == FIRN_OK) {
         const uint32_t number = s->n_running++;
-        text *const t = &s->running[number];
+        eng_search_text *const t = &s->running[number];
         *t = none;
-        status = get_generation(s, s->options.sequence + number, &t->generation, error);
+        status = eng_search_generation(s, s->options.sequence + number, &t->generation, error);
         if (status == FIRN_OK)
-            status = fork_sessions(s, &none, t, error);
+            status = eng_search_fork(s, &none, t, error);
         if (status == FIRN_OK)
-            status = receive_first(s, number, error);
+            status = eng_search_receive_first(s, number, error);
     }
     for (;;) {
         if (status == FIRN_OK)
             sort_out(s);
         if (status != FIRN_OK || s->n_running == 0 || !goes_on(argument))
             return status;
-        status = step(s, error);
+        status = eng_search_step(s, error);
     }
 }
 
 /* ---- telling of the best ---- */
 
-static void receive_told(search *s, uint32_t number, const float *const *logits)
+static void receive_told(eng_search *s, uint32_t number, const float *const *logits)
 {
     firn_generation *const g = s->running[number].generation;
     const size_t at = length_of(g);
@@ -382,7 +206,7 @@ static void receive_told(search *s, uint32_t number, const float *const *logits)
     s->status = eng_generation_take(g, logits, chosen, s->error);
 }
 
-static bool is_told(const search *s, const firn_generation *again)
+static bool is_told(const eng_search *s, const firn_generation *again)
 {
     const size_t n = length_of(s->told);
     if (again->end != FIRN_END_NOT_YET)
@@ -392,14 +216,14 @@ static bool is_told(const search *s, const firn_generation *again)
 }
 
 /* Makes the best text again, alone, as it is to be told of, and puts it in the best one's place. */
-static firn_status tell(search *s, const firn_generation_options *wanted, firn_generation **best, firn_error *error)
+static firn_status tell(eng_search *s, const firn_generation_options *wanted, firn_generation **best, firn_error *error)
 {
-    const text none = {.generation = NULL};
+    const eng_search_text none = {.generation = NULL};
     firn_generation_options options = *wanted;
     options.sequence = (*best)->options.sequence;
     for (uint32_t i = 0; i < s->n_running; i++)
-        drop(s, &s->running[i]);
-    text *const t = &s->running[0];
+        eng_search_drop(s, &s->running[i]);
+    eng_search_text *const t = &s->running[0];
     s->n_running = 1;
     s->told = *best;
     s->receive = receive_told;
@@ -407,11 +231,11 @@ static firn_status tell(search *s, const firn_generation_options *wanted, firn_g
     firn_status status =
         eng_generation_create(s->model, &s->parameters, &options, s->prompt, s->n_prompt, &t->generation, error);
     if (status == FIRN_OK)
-        status = fork_sessions(s, &none, t, error);
+        status = eng_search_fork(s, &none, t, error);
     if (status == FIRN_OK && !is_told(s, t->generation))
-        status = receive_first(s, 0, error);
+        status = eng_search_receive_first(s, 0, error);
     while (status == FIRN_OK && !is_told(s, t->generation))
-        status = step(s, error);
+        status = eng_search_step(s, error);
     if (status != FIRN_OK)
         return status;
     t->generation->end = (*best)->end;
@@ -424,13 +248,13 @@ static firn_status tell(search *s, const firn_generation_options *wanted, firn_g
 
 /* ---- both ---- */
 
-static firn_status no_memory(const search *s, firn_error *error)
+static firn_status no_memory(const eng_search *s, firn_error *error)
 {
     return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a search of %u texts", s->width);
 }
 
 /* Room for logits [n][n_vocab]; NULL where there is none to be had or n is 0. */
-static float *logits_of(const search *s, size_t n)
+static float *logits_of(const eng_search *s, size_t n)
 {
     size_t count, bytes;
     return n > 0 && base_multiply_size(n, s->n_vocab, &count) && base_multiply_size(count, sizeof(float), &bytes)
@@ -439,10 +263,10 @@ static float *logits_of(const search *s, size_t n)
 }
 
 /* Makes a session for each row but the first, with its prompt, and what a step of several rows needs. */
-static firn_status begin_rows(search *s, firn_error *error)
+static firn_status begin_rows(eng_search *s, firn_error *error)
 {
     firn_generation *first;
-    firn_status status = get_generation(s, s->options.sequence, &first, error);
+    firn_status status = eng_search_generation(s, s->options.sequence, &first, error);
     if (status != FIRN_OK)
         return status;
     s->spare[s->n_spare++] = first;
@@ -466,7 +290,7 @@ static firn_status begin_rows(search *s, firn_error *error)
     return status == FIRN_OK ? firn_batch_create(s->model, &options, &s->batch, error) : status;
 }
 
-static firn_status begin(search *s, firn_error *error)
+static firn_status begin(eng_search *s, firn_error *error)
 {
     const size_t width = s->width;
     s->running = calloc(width + 1, sizeof *s->running);
@@ -482,14 +306,14 @@ static firn_status begin(search *s, firn_error *error)
     return begin_rows(s, error);
 }
 
-static void finish(search *s)
+static void finish(eng_search *s)
 {
     for (uint32_t i = 0; i < s->n_running; i++)
-        drop(s, &s->running[i]);
+        eng_search_drop(s, &s->running[i]);
     for (uint32_t i = 0; i < s->n_next; i++)
-        drop(s, &s->next[i]);
+        eng_search_drop(s, &s->next[i]);
     for (uint32_t i = 0; i < s->n_ended; i++)
-        drop(s, &s->ended[i]);
+        eng_search_drop(s, &s->ended[i]);
     while (s->n_spare > 0)
         firn_generation_release(s->spare[--s->n_spare]);
     for (size_t row = 1; row < s->n_rows; row++)
@@ -509,11 +333,11 @@ static void finish(search *s)
 }
 
 /* Takes the best text out of the search; one that goes on only where the search was stopped. */
-static firn_generation *take_best(search *s)
+static firn_generation *take_best(eng_search *s)
 {
-    text *best = s->n_ended > 0 ? &s->ended[0] : NULL;
+    eng_search_text *best = s->n_ended > 0 ? &s->ended[0] : NULL;
     for (uint32_t i = 0; i < s->n_running; i++)
-        if (best == NULL || worth_of(s, &s->running[i]) > worth_of(s, best))
+        if (best == NULL || eng_search_worth(s, &s->running[i]) > eng_search_worth(s, best))
             best = &s->running[i];
     firn_generation *const generation = best != NULL ? best->generation : NULL;
     if (best != NULL)
@@ -536,7 +360,7 @@ bool firn_generation_searches(const firn_generation_parameters *parameters)
 }
 
 /* How texts are made while they are compared: as far as that needs it. */
-static firn_status set_texts(search *s, firn_error *error)
+static firn_status set_texts(eng_search *s, firn_error *error)
 {
     s->options.explain = NULL;
     s->parameters.n_beams = s->parameters.best_of = 1;
@@ -559,14 +383,14 @@ firn_status firn_generation_search(firn_model *model, const firn_generation_para
 {
     const firn_generation_options wanted = options != NULL ? *options : firn_generation_options_default();
     const bool beams = parameters->n_beams > 1;
-    search s = {.parameters = *parameters,
-                .options = wanted,
-                .model = model,
-                .prompt = prompt,
-                .n_prompt = n_prompt,
-                .prompts = {session},
-                .beams = beams,
-                .width = (uint32_t)(beams ? parameters->n_beams : parameters->best_of)};
+    eng_search s = {.parameters = *parameters,
+                    .options = wanted,
+                    .model = model,
+                    .prompt = prompt,
+                    .n_prompt = n_prompt,
+                    .prompts = {session},
+                    .beams = beams,
+                    .width = (uint32_t)(beams ? parameters->n_beams : parameters->best_of)};
     *out = NULL;
     firn_status status = firn_generation_parameters_check(parameters, error);
     if (status == FIRN_OK)
@@ -576,7 +400,7 @@ firn_status firn_generation_search(firn_model *model, const firn_generation_para
     if (status == FIRN_OK)
         status = begin(&s, error);
     if (status == FIRN_OK)
-        status = beams ? search_beams(&s, goes_on, argument, error) : sample_several(&s, goes_on, argument, error);
+        status = beams ? eng_search_beams(&s, goes_on, argument, error) : sample_several(&s, goes_on, argument, error);
     if (status == FIRN_OK)
         *out = take_best(&s);
     const bool told = wanted.explain != NULL || (beams && (wanted.n_logprobs >= 0 || wanted.entropies));

@@ -11,7 +11,7 @@
 /* One model at work. */
 typedef struct station {
     const sweep_work *work;
-    const char *path;
+    const char *path, *weaker_path;
     char checkpoint_hash[BASE_SHA256_HEX], weaker_hash[BASE_SHA256_HEX];
     firn_model *model, *weaker; /* weaker: NULL where there is no contrast */
     uint32_t n_ctx;
@@ -129,6 +129,10 @@ static firn_status finished(void *argument, size_t task, const sweep_sample *sam
     if (r.record.parameters.guidance != 1) {
         r.negative = s->work->tasks->prompts->at[at.prompt].negative;
         r.record.negative_ids = (tool_record_ids){input->negative_ids, input->n_negative};
+    }
+    if (r.record.parameters.contrast > 0) {
+        r.record.weaker = base_slice_from(s->weaker_path);
+        r.record.weaker_sha256 = base_slice_from(s->weaker_hash);
     }
     make_key(s, &at, &r.record.parameters, key);
     base_slice *pieces = NULL;
@@ -254,7 +258,7 @@ static firn_status run(station *s, firn_error *error)
 firn_status sweep_work_on(const sweep_work *work, size_t model, firn_error *error)
 {
     const char *const weaker = work->weakers->at[model];
-    station s = {.work = work, .path = work->paths->at[model]};
+    station s = {.work = work, .path = work->paths->at[model], .weaker_path = weaker};
     firn_status status = firn_model_open(work->context, s.path, NULL, &s.model, error);
     if (status == FIRN_OK)
         status = tool_hash_checkpoint(s.path, s.checkpoint_hash, error);
