@@ -3,6 +3,20 @@
 
 #include <stdlib.h>
 
+firn_status tool_guidance_check(const tool_guidance_options *options, const firn_generation_parameters *parameters,
+                                firn_error *error)
+{
+    const bool contrast = parameters->contrast > 0;
+    if (contrast != (options->weaker != NULL))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         contrast ? "contrast needs a weaker model (--weaker-model)"
+                                  : "a weaker model has no effect unless contrast (--contrast) is above 0");
+    if ((options->negative != NULL || options->negative_file != NULL) && parameters->guidance == 1)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "a negative prompt has no effect unless guidance (--guidance) is other than 1");
+    return FIRN_OK;
+}
+
 firn_status tool_guidance_open(const tool_guidance_options *options, int escapes, firn_context *context,
                                tool_guidance *out, firn_error *error)
 {

@@ -18,6 +18,10 @@ typedef struct tool_guidance {
     firn_model *weaker;
 } tool_guidance;
 
+/* Refuses parameters without what they need, and what has no effect on them. */
+firn_status tool_guidance_check(const tool_guidance_options *options, const firn_generation_parameters *parameters,
+                                firn_error *error);
+
 /* `escapes`: as in tool_copy. To be released after a failure too. */
 firn_status tool_guidance_open(const tool_guidance_options *options, int escapes, firn_context *context,
                                tool_guidance *out, firn_error *error);

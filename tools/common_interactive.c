@@ -154,6 +154,8 @@ static firn_status answer_prompt(talk *t, firn_generation **generation, firn_err
     firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
     if (status == FIRN_OK)
         status = tool_guidance_apply(t->guidance, t->chat, t->chat->model, &options, error);
+    options.n_negative = t->parameters.guidance != 1 ? options.n_negative : 0; /* /set turns them on and off */
+    options.weaker = t->parameters.contrast > 0 ? options.weaker : NULL;
     const bool searches = firn_generation_searches(&t->parameters);
     if (status == FIRN_OK && !searches)
         status = firn_generation_create(t->chat->model, &t->parameters, &options, ids, n_ids, generation, error);
@@ -230,6 +232,9 @@ static firn_status set_command(talk *t, const char *argument, firn_error *error)
     if (status == FIRN_OK)
         status = firn_sampler_create_for(&t->parameters, t->chat->model, &sampler, error);
     firn_sampler_release(sampler);
+    if (status == FIRN_OK && t->parameters.contrast > 0 && t->guidance->weaker == NULL)
+        status = base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                           "contrast needs a weaker model; start again with --weaker-model and --contrast");
     if (status != FIRN_OK)
         t->parameters = before;
     return status;

@@ -51,7 +51,7 @@ static firn_status check_flags(const generate_settings *s, firn_error *error)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "--replay has the negative prompt");
     if (s->interactive && s->json)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i writes no JSON; /save in it does");
-    return FIRN_OK;
+    return tool_guidance_check(&s->guidance, &s->parameters, error);
 }
 
 firn_status generate_parse(generate_settings *settings, int argc, char **argv, firn_error *error)
@@ -143,6 +143,8 @@ firn_status generate_parse(generate_settings *settings, int argc, char **argv, f
         tool_json_parameters(stdout, &s->parameters);
         putchar('\n');
     }
+    if (s->help || s->print_params || s->version)
+        return FIRN_OK;
     status = check_flags(s, error);
     if (status == FIRN_OK && s->parameters.seed == FIRN_SEED_DRAW)
         return tool_draw_seed(&s->parameters.seed, error);

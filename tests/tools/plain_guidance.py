@@ -64,6 +64,14 @@ def test_in_conversations(generate):
                                    "Name a cat.") + b"\n"
 
 
+def test_turned_on_and_off_in_a_conversation(generate):
+    flags = ["-i", "-n", "12", "-s", "5", "--guidance", "2", "--negative-prompt", "Name a cat."]
+    done = subprocess.run([generate.program, *generate.model, *flags], check=True, timeout=120, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, input=b"/set guidance 1\nName a dog.\n/set contrast 1\n")
+    assert done.stdout == generate.output("Name a dog.", "-n", "12", "-s", "5") + b"\n"
+    assert done.stderr.count(b"error: ") == 1 and b"--weaker-model" in done.stderr, done.stderr
+
+
 def test_records(generate):
     with tempfile.TemporaryDirectory() as folder:
         record = os.path.join(folder, "record.json")
@@ -79,6 +87,9 @@ def test_what_has_no_effect_is_an_error(generate):
     gemma = os.path.join(os.path.dirname(find_checkpoint()), "gemma-3-270m-q4_k_m.gguf")
     generate.refuses([*COMMON, "--negative-prompt", "a"], "--guidance")
     generate.refuses([*COMMON, "--guidance", "2", "--negative-prompt", "a", "--negative-prompt-file", "b"], "one of")
+    for flags, part in ((["--negative-prompt", "a"], "--guidance"), (["--weaker-model", "b"], "--contrast"),
+                        (["--contrast", "1"], "--weaker-model")):  # before anything is opened
+        generate.refuses(["-i", *flags], part, model=["-m", "no such file"])
     generate.refuses([*COMMON, "--contrast", "1"], "--weaker-model")
     generate.refuses([*COMMON, "--weaker-model", find_checkpoint()], "--contrast")
     generate.refuses([*COMMON, "--contrast", "1", "--weaker-model", gemma], "the same vocabulary")
