@@ -23,8 +23,8 @@ typedef struct tool_replay_files {
 } tool_replay_files;
 
 /*
- * Writes a record and compares with one. Of `made` this fills in the version, the checkpoints' hashes, the messages of a
- * conversation and what was generated. Where it is not what was to be made again, fails and tells all that differs.
+ * Writes a record and compares with one. Of `made` this fills in the version, the checkpoints' hashes, the messages of
+ * a conversation and what was generated. Where it is not what was to be made again, fails and tells all that differs.
  */
 firn_status tool_replay_finish(const tool_replay_files *files, tool_record *made, const firn_generation *generation,
                                const tool_chat *chat, const firn_model *model, firn_error *error);

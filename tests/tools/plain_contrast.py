@@ -72,6 +72,21 @@ def test_replayed(pair):
             assert a.read() == b.read()
 
 
+def test_records_of_a_sweep(pair):
+    path = os.path.join(pair.folder, "a.jsonl")
+    sweep = os.path.join(os.path.dirname(pair.program), "sweep")
+    subprocess.run([sweep, "-m", find_checkpoint(), "--weaker-model", pair.weaker, "--contrast", "0,0.8", "--seed", "4",
+                    "-n", "10", "--raw", "-p", PROMPT, "--jsonl", path], check=True, timeout=120,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(path, encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    assert len(records) == 2
+    for row, record in enumerate(records, 1):
+        assert (record["weaker"] is None) == (record["params"]["contrast"] == 0), record
+        status, out, err = pair.run("--replay", path, "--row", str(row))
+        assert status == 0 and out.decode() == PROMPT + record["text"], err
+
+
 def test_what_differs_is_said(pair):
     record = os.path.join(pair.folder, "a.json")
     text = pair.contrasted(*RAW, "--record", record)
