@@ -19,6 +19,7 @@ typedef struct settings {
     uint32_t n_prompt, n_gen, n_threads, n_draft, repetitions;
     tool_texts sequence_texts;
     bench_values sequences;
+    bool warm;
     tool_help_form help;
 } settings;
 
@@ -59,31 +60,46 @@ static firn_status submit_all(firn_scheduler *scheduler, const settings *s, cons
     return status;
 }
 
-/* All of n_sequences texts, in a scheduler that has seen nothing. */
+/* All of n_sequences texts, which begin with a prompt of this number. */
+static firn_status run_all(firn_scheduler *scheduler, const settings *s, uint32_t n_vocab, uint32_t n_sequences,
+                           uint32_t number, rates *r, firn_error *error)
+{
+    const firn_scheduler_figures before = firn_scheduler_measure(scheduler);
+    double first = 0;
+    int32_t *const ids = malloc(s->n_prompt * sizeof *ids);
+    if (ids == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u tokens", s->n_prompt);
+    for (uint32_t i = 0; i < s->n_prompt; i++)
+        ids[i] = (int32_t)((i + 1 + number) * 2654435761U % n_vocab);
+    const double start = base_seconds();
+    firn_status status = submit_all(scheduler, s, ids, n_sequences, &first, error);
+    if (status == FIRN_OK)
+        status = firn_scheduler_run(scheduler, error);
+    *r = (rates){first - start, base_seconds() - start, firn_scheduler_measure(scheduler)};
+    r->figures.model_seconds -= before.model_seconds;
+    r->figures.sampling_seconds -= before.sampling_seconds;
+    r->figures.all_seconds -= before.all_seconds;
+    r->figures.n_drafted -= before.n_drafted;
+    r->figures.n_accepted -= before.n_accepted;
+    free(ids);
+    return status;
+}
+
+/* In a scheduler that has seen nothing, or (warm) as many texts with another prompt. */
 static firn_status measure(firn_model *model, const settings *s, uint32_t n_sequences, rates *r, firn_error *error)
 {
     const uint32_t n_vocab = firn_model_describe(model).n_vocab;
     firn_scheduler_options options = firn_scheduler_options_default();
     firn_scheduler *scheduler;
-    double first = 0;
     options.n_ctx = s->n_prompt + s->n_gen + SPARE_POSITIONS;
     options.n_draft = s->n_draft;
     options.memory = firn_model_session_bytes(model, options.n_ctx) * (n_sequences + 1);
-    int32_t *const ids = malloc(s->n_prompt * sizeof *ids);
-    if (ids == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u tokens", s->n_prompt);
-    for (uint32_t i = 0; i < s->n_prompt; i++)
-        ids[i] = (int32_t)((i + 1) * 2654435761U % n_vocab);
     firn_status status = firn_scheduler_create(model, &options, &scheduler, error);
-    const double start = base_seconds();
+    if (status == FIRN_OK && s->warm)
+        status = run_all(scheduler, s, n_vocab, n_sequences, 1, r, error);
     if (status == FIRN_OK)
-        status = submit_all(scheduler, s, ids, n_sequences, &first, error);
-    if (status == FIRN_OK)
-        status = firn_scheduler_run(scheduler, error);
-    if (status == FIRN_OK)
-        *r = (rates){first - start, base_seconds() - start, firn_scheduler_measure(scheduler)};
+        status = run_all(scheduler, s, n_vocab, n_sequences, 0, r, error);
     firn_scheduler_release(scheduler);
-    free(ids);
     return status;
 }
 
@@ -158,6 +174,8 @@ int main(int argc, char **argv)
         {"-npl", "N", TOOL_TEXTS, &s.sequence_texts, 0, "texts at once: a list or a range (64)"},
         {"-t,--threads", "N", TOOL_COUNT, &s.n_threads, 1024, "threads; 0: as many as this process may use"},
         {"--spec-draft-n-max", "N", TOOL_COUNT, &s.n_draft, 15, "most tokens drafted for a text in one step (0)"},
+        {"--warm", NULL, TOOL_ON, &s.warm, 0,
+         "after as many texts with another prompt, so that its memory was in use before; not timed"},
         {"-r,--repetitions", "N", TOOL_COUNT, &s.repetitions, 1000, "runs of each (1)"},
         TOOL_HELP_OPTION(&s.help),
     };

@@ -36,6 +36,8 @@ static firn_status make_request(const firn_scheduler *s, const firn_request *giv
 {
     if (given->n_prompt == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the prompt has no token");
+    if (given->parameters == NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "the request has no generation parameters");
     firn_status status = firn_generation_parameters_check(given->parameters, error);
     eng_request *const request = status == FIRN_OK ? calloc(1, sizeof *request) : NULL;
     if (status != FIRN_OK || request == NULL)
@@ -88,14 +90,20 @@ static bool comes_before(const eng_request *a, const eng_request *b)
     return a->given.priority != b->given.priority ? a->given.priority > b->given.priority : a->ticket < b->ticket;
 }
 
-void eng_scheduler_wait(firn_scheduler *s, eng_request *request)
+/* Puts a request into its place in the queue, at *link or behind. Returns what leads to it. */
+static eng_request **insert(firn_scheduler *s, eng_request **link, eng_request *request)
 {
-    eng_request **link = &s->waiting;
     while (*link != NULL && comes_before(*link, request))
         link = &(*link)->next;
     request->next = *link;
     *link = request;
     s->figures.n_waiting++;
+    return link;
+}
+
+void eng_scheduler_wait(firn_scheduler *s, eng_request *request)
+{
+    insert(s, &s->waiting, request);
 }
 
 static void mark_cancelled(firn_scheduler *s, uint64_t ticket)
@@ -118,9 +126,10 @@ void eng_scheduler_empty_inbox(firn_scheduler *s)
     inbox->cancelled = NULL;
     inbox->n_cancelled = inbox->room = 0;
     unlock(inbox);
-    for (eng_request *next; first != NULL; first = next) {
-        next = first->next;
-        eng_scheduler_wait(s, first);
+    eng_request **link = &s->waiting;
+    for (eng_request *next, *previous = NULL; first != NULL; previous = first, first = next) {
+        next = first->next; /* mostly it comes behind the one before: thousands are not gone through for each */
+        link = insert(s, previous != NULL && comes_before(previous, first) ? link : &s->waiting, first);
     }
     for (size_t i = 0; i < n_cancelled; i++)
         mark_cancelled(s, cancelled[i]);

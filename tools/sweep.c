@@ -276,6 +276,27 @@ static firn_status check_writable(const char *path, firn_error *error)
     return path == NULL || status != FIRN_OK ? status : tool_file_close(&file, false, error);
 }
 
+/* Whether a checkpoint that comes later can be opened. */
+static firn_status check_model(const run *r, const char *path, firn_error *error)
+{
+    firn_model_options options = firn_model_options_default();
+    firn_model *model = NULL;
+    options.vocabulary_only = true;
+    const firn_status status = firn_model_open(r->context, path, &options, &model, error);
+    firn_model_release(model);
+    return status;
+}
+
+static firn_status check_models(const run *r, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    for (size_t i = 1; i < r->settings->models.count && status == FIRN_OK; i++)
+        status = check_model(r, r->settings->models.at[i], error);
+    for (size_t i = 1; i < r->settings->weakers.count && status == FIRN_OK; i++)
+        status = check_model(r, r->settings->weakers.at[i], error);
+    return status;
+}
+
 /* What would only be found out at the end, when it is too late. */
 static firn_status check_outputs(const settings *s, firn_error *error)
 {
@@ -298,6 +319,8 @@ static firn_status run_all(run *r, firn_error *error)
     options.n_threads = r->settings->n_threads;
     options.cpu_level = r->settings->cpu_level;
     firn_status status = firn_context_create(&options, &r->context, error);
+    if (status == FIRN_OK)
+        status = check_models(r, error);
     if (status == FIRN_OK)
         status = sweep_judges_open(&r->settings->judges, r->context, &r->judges, error);
     if (status == FIRN_OK) /* a seed that was drawn */

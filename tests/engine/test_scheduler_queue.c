@@ -262,6 +262,10 @@ Test(scheduler_queue, refuses_what_could_never_run)
     f.ids[3] = good;
     f.parameters.temperature = -1;
     cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);
+    firn_request without_parameters = firn_request_default();
+    without_parameters.prompt = f.ids;
+    without_parameters.n_prompt = 1;
+    cr_expect_eq(firn_scheduler_submit(f.scheduler, &without_parameters, NULL, &error), FIRN_ERROR_ARGUMENT);
     f.parameters.temperature = 1;
     f.parameters.contrast = 1;
     cr_expect_eq(submit(&f, &h, 0, 10, 0, &error), FIRN_ERROR_ARGUMENT);

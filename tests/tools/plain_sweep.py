@@ -383,6 +383,7 @@ def test_wrong_use_is_told(sweep):
     sweep.refuses(["--html", "/no/such/folder/x", "-n", "100000", "--ignore-eos", "a"], "/no/such/folder/x")
     sweep.refuses(["--jsonl", sweep.path("same"), "--csv", sweep.path("same"), "a"], "two files")
     sweep.refuses(["a"], "no such checkpoint", model=["-m", "no such checkpoint"])
+    sweep.refuses(["a", "-n", "100000", "--ignore-eos", "-m", "no such checkpoint"], "no such checkpoint")
     sweep.refuses(["--jsonl", "/no/such/folder/x", "a"], "/no/such/folder/x")
     status, out, _ = sweep.run("--help", model=[])
     assert status == 0 and b"--temp" in out and b"--resume" in out
