@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "engine/firn.h"
 #include "tests/support/distribution.h"
+#include "tests/support/effort.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -13,11 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { N = 60, DRAWS = 20000 }; /* the same ways through the code */
-#else
-enum { N = 60, DRAWS = 1000000 };
-#endif
+enum { N = 60, DRAWS = SUPPORT_EFFORT(1000000, 20000) };
 
 /* ---- the definitions ---- */
 
