@@ -180,6 +180,35 @@ Test(scheduler_queue, a_prompt_is_computed_once)
     tear_down(&f);
 }
 
+/* Far more than fit the memory at once; every fourth with a priority of its own. */
+Test(scheduler_queue, thousands_at_once)
+{
+    enum { MANY = 3000 };
+    fixture f = set_up(300, 0);
+    heard *const all = calloc(MANY, sizeof *all);
+    unsigned order = 0;
+    cr_assert_not_null(all);
+    f.parameters.n_predict = 2;
+    for (size_t i = 0; i < MANY; i++) {
+        all[i].order = &order;
+        cr_assert_eq(submit(&f, &all[i], i % 5, PROMPT, i % 4 == 0, NULL), FIRN_OK);
+    }
+    run(&f);
+    unsigned last_urgent = 0, first_other = MANY;
+    for (size_t i = 0; i < MANY; i++) {
+        cr_assert_eq(all[i].n_ended, 1u);
+        cr_assert_eq(all[i].n_tokens, 2u);
+        if (i % 4 == 0 && all[i].place > last_urgent)
+            last_urgent = all[i].place;
+        if (i % 4 != 0 && all[i].place < first_other)
+            first_other = all[i].place;
+    }
+    cr_expect_lt(last_urgent, MANY / 2, "the urgent ones don't wait for the others: %u", last_urgent);
+    cr_expect_gt(first_other, MANY / 8, "nor the others go first: %u", first_other);
+    free(all);
+    tear_down(&f);
+}
+
 /* ---- cancelling ---- */
 
 Test(scheduler_queue, cancelling_waiting_and_running_ones)
