@@ -44,6 +44,12 @@ void kern_codebook_block(kern_type type, const uint8_t *block, uint32_t sub, ker
  * then q + KERN_EXPANDED_ZERO as [8 k-groups][16 rows][4]. */
 enum { KERN_EXPANDED_BLOCK = 64 + 32 + 512, KERN_EXPANDED_ZERO = 64 };
 
+/* Whether halves of such blocks have integer scales other than 1. */
+static inline bool kern_codebook_subscales(kern_type type)
+{
+    return type == KERN_IQ2_XS || type == KERN_IQ2_S || type == KERN_IQ1_M;
+}
+
 /* Expands a tile of a matrix whose rows are used in place; rows beyond the matrix repeat its last one. */
 void kern_expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *out);
 

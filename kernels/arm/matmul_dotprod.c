@@ -12,7 +12,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
 }
 
 #include "kernels/ref/dot_columns_body.h"
-#include "kernels/ref/codebook_body.h"
+#include "kernels/arm/codebook_neon.h"
 #include "kernels/ref/matmul_body.h"
 
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,

@@ -92,7 +92,7 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
                   out_stride);
 }
 
-#include "kernels/ref/codebook_body.h"
+#include "kernels/arm/codebook_neon.h"
 #include "kernels/ref/matmul_body.h"
 
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,

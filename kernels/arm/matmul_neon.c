@@ -14,7 +14,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
 }
 
 #include "kernels/ref/dot_columns_body.h"
-#include "kernels/ref/codebook_body.h"
+#include "kernels/arm/codebook_neon.h"
 #include "kernels/ref/matmul_body.h"
 
 /* ---- Q8_0 in place: rows as the checkpoint stores them, blocks of F16 scale and 32 bytes ---- */

@@ -27,6 +27,7 @@ typedef enum form {
     TQ1_0,
     TQ2_0,
     EXPANDED,
+    EXPANDED_HALVES, /* with integer scales of half blocks */
 } form;
 
 /* ROWS rows of a block. */
@@ -55,7 +56,7 @@ ALWAYS_INLINE bool has_two_scales(form f)
 /* Integers that multiply the sums of the two halves. */
 ALWAYS_INLINE bool has_subscales(form f)
 {
-    return f == Q2_K || f == Q3_K || f == Q6_K || f == EXPANDED;
+    return f == Q2_K || f == Q3_K || f == Q6_K || f == EXPANDED_HALVES;
 }
 
 /* Cache lines that a block's quants fill. */
@@ -97,6 +98,7 @@ ALWAYS_INLINE int zero_point(form f)
     case TQ2_0:
         return 1;
     case EXPANDED:
+    case EXPANDED_HALVES:
         return KERN_EXPANDED_ZERO;
     default:
         return 0;
@@ -125,6 +127,7 @@ ALWAYS_INLINE int largest(form f)
     case IQ4_XS:
         return ROWS_SIGNED ? 127 : 241;
     case EXPANDED:
+    case EXPANDED_HALVES:
         return 2 * KERN_EXPANDED_ZERO - 2;
     default:
         return 15;
@@ -269,14 +272,15 @@ ALWAYS_INLINE form_view view_ternary(form f, const uint8_t *tile, uint32_t b, ui
     };
 }
 
-ALWAYS_INLINE form_view view_expanded(const uint8_t *tile, uint32_t b, uint32_t part)
+ALWAYS_INLINE form_view view_expanded(form f, const uint8_t *tile, uint32_t b, uint32_t part)
 {
     const uint8_t *const block = tile + (size_t)b * KERN_EXPANDED_BLOCK, *const scales = block + 64 + ROWS * part;
-    return (form_view){
-        .scale = rows_load_floats(block + 4 * ROWS * part),
-        .subscale = {rows_load_signed(scales), rows_load_signed(scales + 16)},
-        .quants = block + 96 + 4 * ROWS * part,
-    };
+    form_view v = {.scale = rows_load_floats(block + 4 * ROWS * part), .quants = block + 96 + 4 * ROWS * part};
+    if (has_subscales(f)) {
+        v.subscale[0] = rows_load_signed(scales);
+        v.subscale[1] = rows_load_signed(scales + 16);
+    }
+    return v;
 }
 
 ALWAYS_INLINE form_view view(form f, const uint8_t *tile, uint32_t b, uint32_t part)
@@ -301,7 +305,8 @@ ALWAYS_INLINE form_view view(form f, const uint8_t *tile, uint32_t b, uint32_t p
     case TQ2_0:
         return view_ternary(f, tile, b, part);
     case EXPANDED:
-        return view_expanded(tile, b, part);
+    case EXPANDED_HALVES:
+        return view_expanded(f, tile, b, part);
     default:
         return view_32(f, tile, b, part);
     }
@@ -359,6 +364,7 @@ ALWAYS_INLINE void load_groups(form f, const form_view *v, int g, rows_int *low,
         load_trits(v, g, low, high);
         break;
     case EXPANDED:
+    case EXPANDED_HALVES:
         *low = rows_load(v->quants + 64 * g);
         *high = rows_load(v->quants + 64 * (g + 4));
         break;

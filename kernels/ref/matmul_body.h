@@ -3,8 +3,8 @@
  * The matmul over all types, columns and tiles. A level's file first says how many columns it likes to take together
  * and how many bytes of activations it keeps in the second-level cache while tiles pass by (enum MOST_COLUMNS,
  * CACHED_PANELS), and defines one_column() and many_columns(): a tile times one column, and times whole panels; and of
- * the types with codebooks expand_any_codebook() and codebook_column(), whole tiles times one column. After this it
- * defines matmul_q8_0(), the whole product for Q8_0.
+ * the types with codebooks prepare_codebook(), expand_any_codebook() and codebook_column(), whole tiles times one
+ * column. After this it defines matmul_q8_0(), the whole product for Q8_0.
  */
 #ifndef FIRN_KERNELS_MATMUL_BODY_H
 #define FIRN_KERNELS_MATMUL_BODY_H
@@ -54,7 +54,10 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
 #undef FIRN_FORM
     default: /* types with codebooks */
         expand_any_codebook(weights, t, scratch);
-        many_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
+        if (kern_codebook_subscales(weights->type))
+            many_columns(EXPANDED_HALVES, scratch, n, x, n_columns, out, out_stride);
+        else
+            many_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
         break;
     }
 }
@@ -66,6 +69,8 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
         matmul_q8_0(weights, tile_begin, tile_end, x, out, out_stride, scratch);
         return;
     }
+    if (kern_type_in_place(weights->type))
+        prepare_codebook(weights, scratch);
     if (kern_type_in_place(weights->type) && x->n_columns == 1) {
         codebook_column(weights, tile_begin, tile_end, x->int8_panels, out, scratch);
         return;

@@ -42,7 +42,7 @@ ALWAYS_INLINE __m256i twice(__m256i a)
 /* Whether k-groups 0 to 3 and 4 to 7 have sums of their own: halves to be scaled, or products too large to add. */
 ALWAYS_INLINE bool sums_apart(form f)
 {
-    return has_halves(f) || is_iq4(f);
+    return has_halves(f) || largest(f) * 127 * 4 > INT16_MAX;
 }
 
 /* How many pairs of k-groups an int16 sum takes before it is widened; a sum of halves takes one group of each pair. */
@@ -172,7 +172,7 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
                      out + c * out_stride, out_stride);
 }
 
-#include "kernels/x86/codebook_body.h"
+#include "kernels/x86/codebook_avx2_body.h"
 #include "kernels/ref/matmul_body.h"
 
 /*

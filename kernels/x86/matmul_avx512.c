@@ -26,7 +26,13 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
 }
 
 #include "kernels/ref/dot_columns_body.h"
-#include "kernels/x86/codebook_body.h"
+/* Sums of four products of bytes without and with a sign, of which two stay in an int16. */
+ALWAYS_INLINE __m512i multiply_bytes(__m512i weights, __m512i inputs)
+{
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(weights, inputs), _mm512_set1_epi16(1));
+}
+
+#include "kernels/x86/codebook_avx512_body.h"
 #include "kernels/ref/matmul_body.h"
 
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,

@@ -6,6 +6,7 @@
  */
 #include "kernels/x86/rows_avx512.h"
 #include "kernels/x86/q8_0.h"
+#include "kernels/x86/shuffles_avx512.h"
 #include "kernels/vector.h"
 
 enum { ROWS_SIGNED = 0 };
@@ -142,7 +143,13 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
     }
 }
 
-#include "kernels/x86/codebook_body.h"
+/* Sums of four products of bytes without and with a sign. */
+ALWAYS_INLINE __m512i multiply_bytes(__m512i weights, __m512i inputs)
+{
+    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), weights, inputs);
+}
+
+#include "kernels/x86/codebook_avx512_body.h"
 #include "kernels/ref/matmul_body.h"
 
 /*
@@ -196,14 +203,6 @@ ALWAYS_INLINE __m512i two_blocks(const uint8_t *weights, const uint8_t *low, con
     return _mm512_dpbusd_epi32(_mm512_slli_epi32(sums, 8), _mm512_loadu_si512(low), w);
 }
 
-/* Adds neighbours: each 128-bit part gets the sums of four registers' parts, in order. */
-ALWAYS_INLINE __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i d)
-{
-    const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-    const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-}
-
 /* Scales of 16 blocks: those of four stand 17 words apart in 128 bytes. */
 ALWAYS_INLINE __m512 group_scales(const uint8_t *blocks)
 {
@@ -238,40 +237,6 @@ ALWAYS_INLINE void group_terms(const uint8_t *blocks, const split_inputs *x, uin
     _mm512_storeu_ps(sums, _mm512_cvtepi32_ps(sum));
 }
 
-/* Transposes a 16 x 16 matrix of dwords whose rows are `stride` apart. */
-ALWAYS_INLINE void transpose_sixteen(const float *from, size_t stride, __m512i *v)
-{
-    __m512i t[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        const __m512i even = _mm512_loadu_si512(from + stride * 2 * (size_t)i);
-        const __m512i odd = _mm512_loadu_si512(from + stride * (2 * (size_t)i + 1));
-        t[2 * i] = _mm512_unpacklo_epi32(even, odd);
-        t[2 * i + 1] = _mm512_unpackhi_epi32(even, odd);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        v[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        v[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        v[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-    /* part p of v[4i + j] holds rows 4i to 4i + 3 of column 4p + j */
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        const __m512i even_low = _mm512_shuffle_i32x4(v[j], v[4 + j], _MM_SHUFFLE(2, 0, 2, 0));
-        const __m512i odd_low = _mm512_shuffle_i32x4(v[j], v[4 + j], _MM_SHUFFLE(3, 1, 3, 1));
-        const __m512i even_high = _mm512_shuffle_i32x4(v[8 + j], v[12 + j], _MM_SHUFFLE(2, 0, 2, 0));
-        const __m512i odd_high = _mm512_shuffle_i32x4(v[8 + j], v[12 + j], _MM_SHUFFLE(3, 1, 3, 1));
-        t[j] = _mm512_shuffle_i32x4(even_low, even_high, _MM_SHUFFLE(2, 0, 2, 0));
-        t[4 + j] = _mm512_shuffle_i32x4(odd_low, odd_high, _MM_SHUFFLE(2, 0, 2, 0));
-        t[8 + j] = _mm512_shuffle_i32x4(even_low, even_high, _MM_SHUFFLE(3, 1, 3, 1));
-        t[12 + j] = _mm512_shuffle_i32x4(odd_low, odd_high, _MM_SHUFFLE(3, 1, 3, 1));
-    }
-    for (int i = 0; i < 16; i++)
-        v[i] = t[i];
-}
-
 /* A tile whose 16 rows lie one after the other. */
 static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_inputs *x, float *out)
 {
@@ -285,8 +250,13 @@ static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_
     for (uint32_t first = 0; first < n_blocks; first += GROUP) {
         const uint32_t n = n_blocks - first < GROUP ? n_blocks - first : GROUP;
         __m512i by_row[GROUP], sums_by_row[GROUP];
-        transpose_sixteen(scales + first, n_blocks, by_row);
-        transpose_sixteen(sums + first, n_blocks, sums_by_row);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < KERN_TILE_ROWS; r++) {
+            by_row[r] = _mm512_loadu_si512(scales + first + r * n_blocks);
+            sums_by_row[r] = _mm512_loadu_si512(sums + first + r * n_blocks);
+        }
+        transpose_sixteen(by_row);
+        transpose_sixteen(sums_by_row);
         for (uint32_t b = 0; b < n; b++)
             result = _mm512_fmadd_ps(_mm512_castsi512_ps(by_row[b]), _mm512_castsi512_ps(sums_by_row[b]), result);
     }

@@ -98,17 +98,13 @@ ALWAYS_INLINE rows_int rows_look_up(const int8_t *values, int offset, rows_int i
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), indices);
 }
 
-/* Three times the bytes times `factor` (both modulo 256), divided by 256: 0, 1 or 2. */
+/* Three times the bytes times `factor` (both modulo 256), divided by 256: 0, 1 or 2. In the upper bytes of words. */
 ALWAYS_INLINE rows_int rows_trits(rows_int a, int factor)
 {
-    const __m256i low_bytes = _mm256_set1_epi16(255), times = _mm256_set1_epi16((int16_t)factor);
-    const __m256i even = _mm256_mullo_epi16(_mm256_and_si256(a, low_bytes), times);
-    const __m256i odd = _mm256_mullo_epi16(_mm256_srli_epi16(a, 8), times);
-    const __m256i digits =
-        _mm256_or_si256(_mm256_and_si256(even, low_bytes), _mm256_slli_epi16(odd, 8)); /* thirds of 256 */
-    const __m256i one = _mm256_cmpeq_epi8(_mm256_max_epu8(digits, _mm256_set1_epi8(86)), digits);
-    const __m256i two = _mm256_cmpeq_epi8(_mm256_max_epu8(digits, _mm256_set1_epi8((char)171)), digits);
-    return _mm256_sub_epi8(_mm256_setzero_si256(), _mm256_add_epi8(one, two));
+    const rows_int times = _mm256_set1_epi16((int16_t)factor), three = _mm256_set1_epi16(3);
+    const rows_int even = _mm256_mullo_epi16(_mm256_slli_epi16(a, 8), times);
+    const rows_int odd = _mm256_mullo_epi16(_mm256_and_si256(a, _mm256_set1_epi16((int16_t)0xff00)), times);
+    return _mm256_or_si256(_mm256_mulhi_epu16(even, three), _mm256_slli_epi16(_mm256_mulhi_epu16(odd, three), 8));
 }
 
 ALWAYS_INLINE rows_float rows_to_float(rows_int a)

@@ -98,18 +98,13 @@ ALWAYS_INLINE rows_int rows_look_up(const int8_t *values, int offset, rows_int i
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), indices);
 }
 
-/* Three times the bytes times `factor` (both modulo 256), divided by 256: 0, 1 or 2. */
+/* Three times the bytes times `factor` (both modulo 256), divided by 256: 0, 1 or 2. In the upper bytes of words. */
 ALWAYS_INLINE rows_int rows_trits(rows_int a, int factor)
 {
-    const __m512i low_bytes = _mm512_set1_epi16(255), times = _mm512_set1_epi16((int16_t)factor);
-    const __m512i even = _mm512_mullo_epi16(_mm512_and_si512(a, low_bytes), times);
-    const __m512i odd = _mm512_mullo_epi16(_mm512_srli_epi16(a, 8), times);
-    const __m512i digits =
-        _mm512_or_si512(_mm512_and_si512(even, low_bytes), _mm512_slli_epi16(odd, 8)); /* thirds of 256 */
-    const __m512i unit = _mm512_set1_epi8(1);
-    const __mmask64 one = _mm512_cmpge_epu8_mask(digits, _mm512_set1_epi8(86));
-    const __mmask64 two = _mm512_cmpge_epu8_mask(digits, _mm512_set1_epi8((char)171));
-    return _mm512_mask_add_epi8(_mm512_maskz_mov_epi8(one, unit), two, unit, unit);
+    const rows_int times = _mm512_set1_epi16((int16_t)factor), three = _mm512_set1_epi16(3);
+    const rows_int even = _mm512_mullo_epi16(_mm512_slli_epi16(a, 8), times);
+    const rows_int odd = _mm512_mullo_epi16(_mm512_and_si512(a, _mm512_set1_epi16((int16_t)0xff00)), times);
+    return _mm512_or_si512(_mm512_mulhi_epu16(even, three), _mm512_slli_epi16(_mm512_mulhi_epu16(odd, three), 8));
 }
 
 ALWAYS_INLINE rows_float rows_to_float(rows_int a)

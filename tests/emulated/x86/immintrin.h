@@ -176,6 +176,49 @@ EMULATED __m512i emulated_widen_words(__m256i a)
 }
 #define _mm512_cvtepu16_epi32 emulated_widen_words
 
+EMULATED __m512i emulated_widen_bytes_to_words(__m256i a)
+{
+    const emulated_halves x = {.half = {_mm256_cvtepu8_epi16(_mm256_castsi256_si128(a)),
+                                        _mm256_cvtepu8_epi16(_mm256_extracti128_si256(a, 1))}};
+    return x.whole;
+}
+#define _mm512_cvtepu8_epi16 emulated_widen_bytes_to_words
+
+EMULATED __m512i emulated_widen_bytes_to_eight(__m128i a)
+{
+    const emulated_halves x = {.half = {_mm256_cvtepu8_epi64(a), _mm256_cvtepu8_epi64(_mm_srli_si128(a, 4))}};
+    return x.whole;
+}
+#define _mm512_cvtepu8_epi64 emulated_widen_bytes_to_eight
+
+EMULATED __m512i emulated_widen_signed_words(__m256i a)
+{
+    const emulated_halves x = {.half = {_mm256_cvtepi16_epi32(_mm256_castsi256_si128(a)),
+                                        _mm256_cvtepi16_epi32(_mm256_extracti128_si256(a, 1))}};
+    return x.whole;
+}
+#define _mm512_cvtepi16_epi32 emulated_widen_signed_words
+
+EMULATED __m128i emulated_narrow_eight_to_words(__m512i a)
+{
+    int64_t from[8];
+    int16_t to[8];
+    memcpy(from, &a, sizeof from);
+    for (int i = 0; i < 8; i++)
+        to[i] = (int16_t)from[i];
+    return _mm_loadu_si128((const __m128i *)to);
+}
+#define _mm512_cvtepi64_epi16 emulated_narrow_eight_to_words
+
+EMULATED __m512i emulated_multiply_upper(__m512i a, __m512i b)
+{
+    emulated_halves x = {a}, y = {b};
+    for (int i = 0; i < 2; i++)
+        x.half[i] = _mm256_mulhi_epu16(x.half[i], y.half[i]);
+    return x.whole;
+}
+#define _mm512_mulhi_epu16 emulated_multiply_upper
+
 EMULATED __m128i emulated_narrow_to_bytes(__m512i a)
 {
     int32_t from[16];
