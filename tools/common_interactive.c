@@ -23,6 +23,8 @@ typedef struct talk {
     firn_generation_parameters parameters;
     firn_constraint *constraint; /* on each answer; or NULL */
     tool_guidance *guidance;
+    const tool_interact_records *records;
+    FILE *record_file;  /* or NULL */
     int32_t *ids;       /* [n_ids] of the session's timeline */
     size_t n_ids;       /* at most firn_session_length */
     uint64_t n_retries; /* of the last message: each has noise of its own */
@@ -142,16 +144,50 @@ static firn_status search(talk *t, const firn_generation_options *options, const
     return FIRN_OK;
 }
 
+static void say_error(const firn_error *error)
+{
+    fprintf(stderr, "error: %s\n", error->message);
+}
+
+/* Adds the record of an answer to the file. `made` has what it was made of. */
+static void write_record(const talk *t, const firn_generation *generation, tool_record *made)
+{
+    firn_error error = {0};
+    tool_text messages;
+    const tool_record *const fixed = &t->records->fixed;
+    made->checkpoint = fixed->checkpoint;
+    made->checkpoint_sha256 = fixed->checkpoint_sha256;
+    if (t->parameters.contrast > 0) {
+        made->weaker = fixed->weaker;
+        made->weaker_sha256 = fixed->weaker_sha256;
+    }
+    made->constraint_kind = fixed->constraint_kind;
+    made->constraint = fixed->constraint;
+    made->n_ctx = firn_session_context(t->session);
+    made->parameters = t->parameters;
+    if (tool_replay_describe(made, generation, t->chat, &messages, &error) == FIRN_OK) {
+        fputc('{', t->record_file);
+        tool_record_members(t->record_file, made);
+        fputs("}\n", t->record_file);
+        if (fflush(t->record_file) != 0)
+            base_fail(&error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "%.200s: %s", t->records->path, strerror(errno));
+    }
+    if (error.status != FIRN_OK)
+        say_error(&error);
+    free(messages.data);
+}
+
 /* *generation is to be released, also after a failure. */
 static firn_status answer_prompt(talk *t, firn_generation **generation, firn_error *error)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
+    tool_text prompt = {NULL, 0};
     firn_generation_options options = firn_generation_options_default();
     options.sequence = t->n_retries * (uint64_t)t->parameters.best_of; /* which takes so many */
     options.n_ctx = firn_session_context(t->session);
     options.constraint = t->constraint;
-    firn_status status = tool_chat_prompt(t->chat, NULL, &ids, &n_ids, error);
+    firn_status status = tool_chat_prompt(t->chat, &prompt, &ids, &n_ids, error);
     if (status == FIRN_OK)
         status = tool_guidance_apply(t->guidance, t->chat, t->chat->model, &options, error);
     options.n_negative = t->parameters.guidance != 1 ? options.n_negative : 0; /* /set turns them on and off */
@@ -163,13 +199,16 @@ static firn_status answer_prompt(talk *t, firn_generation **generation, firn_err
         status = take_prompt(t, ids, n_ids, error);
     if (status == FIRN_OK)
         status = searches ? search(t, &options, ids, n_ids, generation, error) : generate(t, *generation, error);
+    if (status == FIRN_OK && t->record_file != NULL && *generation != NULL) {
+        tool_record made = {.prompt = {prompt.data, prompt.length},
+                            .prompt_ids = {ids, n_ids},
+                            .negative_ids = {options.negative, options.n_negative},
+                            .sequence = options.sequence};
+        write_record(t, *generation, &made);
+    }
+    free(prompt.data);
     free(ids);
     return status;
-}
-
-static void say_error(const firn_error *error)
-{
-    fprintf(stderr, "error: %s\n", error->message);
 }
 
 /* Answers the last message. One to which nothing came is taken back. */
@@ -434,13 +473,15 @@ static void greet(const talk *t)
 }
 
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_constraint *constraint, tool_guidance *guidance, firn_error *error)
+                          firn_constraint *constraint, tool_guidance *guidance, const tool_interact_records *records,
+                          firn_error *error)
 {
     talk t = {.chat = chat,
               .session = session,
               .parameters = *parameters,
               .constraint = constraint,
               .guidance = guidance,
+              .records = records,
               .output_is_terminal = tool_is_terminal(stdout)};
     tool_terminal *terminal = NULL;
     const tool_conversation *const all = &chat->conversation;
@@ -449,6 +490,11 @@ firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_gen
     if (status == FIRN_OK && t.ids == NULL)
         status = base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u token ids",
                            firn_session_context(session));
+    if (status == FIRN_OK && records->path != NULL) {
+        t.record_file = fopen(records->path, "wb");
+        if (t.record_file == NULL)
+            status = base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "%.200s: %s", records->path, strerror(errno));
+    }
     if (status != FIRN_OK)
         goto done;
     handle_signals();
@@ -467,6 +513,8 @@ firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_gen
     }
 done:
     tool_terminal_close(terminal);
+    if (t.record_file != NULL)
+        fclose(t.record_file);
     free(t.ids);
     return status;
 }

@@ -8,12 +8,19 @@
 #define FIRN_TOOLS_COMMON_INTERACTIVE_H
 
 #include "tools/common_guidance.h"
+#include "tools/common_replay.h"
+
+typedef struct tool_interact_records {
+    const char *path;  /* file that gets a record of each answer, one a line; NULL: none */
+    tool_record fixed; /* what all have: checkpoints and their hashes, the constraint */
+} tool_interact_records;
 
 /*
  * Talks until the user ends it. `session` is of the chat's model and empty. The conversation's last message is answered
  * first if it is the user's. Takes over SIGINT and SIGTERM.
  */
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_constraint *constraint, tool_guidance *guidance, firn_error *error);
+                          firn_constraint *constraint, tool_guidance *guidance, const tool_interact_records *records,
+                          firn_error *error);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common_replay.h"
 
-#include "tools/common_file.h"
-
 #include <stdlib.h>
 
 enum { DIFFERENCE = 120 }; /* bytes that tell of a checkpoint */
@@ -61,28 +59,42 @@ static firn_status compare(const char *path, const tool_record *wanted, const to
                      other_text ? difference : "the text is the same", checkpoint, weaker, version);
 }
 
+firn_status tool_replay_hash(tool_record *record, char hex[2][BASE_SHA256_HEX], firn_error *error)
+{
+    firn_status status = tool_hash_checkpoint(record->checkpoint.data, hex[0], error);
+    record->checkpoint_sha256 = (base_slice){hex[0], BASE_SHA256_HEX - 1};
+    if (status != FIRN_OK || record->weaker.data == NULL)
+        return status;
+    record->weaker_sha256 = (base_slice){hex[1], BASE_SHA256_HEX - 1};
+    return tool_hash_checkpoint(record->weaker.data, hex[1], error);
+}
+
+firn_status tool_replay_describe(tool_record *record, const firn_generation *generation, const tool_chat *chat,
+                                 tool_text *messages, firn_error *error)
+{
+    const firn_end end = firn_generation_end(generation);
+    *messages = (tool_text){NULL, 0};
+    record->firn = base_slice_from(FIRN_VERSION);
+    record->ids.at = firn_generation_ids(generation, &record->ids.count);
+    record->text.data = firn_generation_text(generation, &record->text.length, NULL);
+    record->stop = base_slice_from(end == FIRN_END_NOT_YET ? "interrupted" : firn_end_name(end));
+    if (chat->program == NULL)
+        return FIRN_OK;
+    const firn_status status = tool_conversation_json(&chat->conversation, true, messages, error);
+    record->messages = (base_slice){messages->data, messages->length};
+    return status;
+}
+
 firn_status tool_replay_finish(const tool_replay_files *files, tool_record *made, const firn_generation *generation,
                                const tool_chat *chat, const firn_model *model, firn_error *error)
 {
-    const firn_end end = firn_generation_end(generation);
-    char hash[BASE_SHA256_HEX], weaker_hash[BASE_SHA256_HEX];
+    char hex[2][BASE_SHA256_HEX];
     tool_text messages = {NULL, 0};
     if (files->record == NULL && files->replay == NULL)
         return FIRN_OK;
-    firn_status status = tool_hash_checkpoint(made->checkpoint.data, hash, error);
-    if (status == FIRN_OK && made->weaker.data != NULL) {
-        status = tool_hash_checkpoint(made->weaker.data, weaker_hash, error);
-        made->weaker_sha256 = base_slice_from(weaker_hash);
-    }
-    if (status == FIRN_OK && chat->program != NULL) {
-        status = tool_conversation_json(&chat->conversation, true, &messages, error);
-        made->messages = (base_slice){messages.data, messages.length};
-    }
-    made->firn = base_slice_from(FIRN_VERSION);
-    made->checkpoint_sha256 = base_slice_from(hash);
-    made->ids.at = firn_generation_ids(generation, &made->ids.count);
-    made->text.data = firn_generation_text(generation, &made->text.length, NULL);
-    made->stop = base_slice_from(end == FIRN_END_NOT_YET ? "interrupted" : firn_end_name(end));
+    firn_status status = tool_replay_hash(made, hex, error);
+    if (status == FIRN_OK)
+        status = tool_replay_describe(made, generation, chat, &messages, error);
     if (status == FIRN_OK && files->record != NULL)
         status = tool_record_save(files->record, made, error);
     if (status == FIRN_OK && files->replay != NULL)

@@ -266,12 +266,35 @@ static bool wants_prompt(const generate_run *r)
     return !s->json && s->display_prompt && (r->chat.program == NULL || s->show_prompt);
 }
 
-static firn_status interact(generate_run *r, firn_error *error)
+/* What a record holds beside the prompt and the text. */
+static tool_record record_of(const generate_run *r, const char *path)
 {
+    const generate_settings *const s = r->settings;
+    tool_record record = {.checkpoint = base_slice_from(path),
+                          .n_ctx = r->n_ctx,
+                          .messages = s->replayed.messages,
+                          .negative_ids = r->negative_ids,
+                          .constraint = {r->constraint.text.data, r->constraint.text.length},
+                          .parameters = s->parameters,
+                          .sequence = s->replayed.sequence};
+    if (s->guidance.weaker != NULL)
+        record.weaker = base_slice_from(s->guidance.weaker);
+    if (r->constraint.kind != NULL)
+        record.constraint_kind = base_slice_from(r->constraint.kind);
+    return record;
+}
+
+static firn_status interact(generate_run *r, const char *path, firn_error *error)
+{
+    char hex[2][BASE_SHA256_HEX];
+    tool_interact_records records = {r->settings->record, record_of(r, path)};
     if (r->chat.program == NULL)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "the checkpoint has no chat template, which -i needs; name one with --chat-template");
-    return tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled, &r->guidance, error);
+    const firn_status status = records.path != NULL ? tool_replay_hash(&records.fixed, hex, error) : FIRN_OK;
+    return status == FIRN_OK ? tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled,
+                                             &r->guidance, &records, error)
+                             : status;
 }
 
 /* Writes the record that is wanted, and compares with the one that was to be made again. */
@@ -279,19 +302,9 @@ static firn_status finish_record(const generate_run *r, const char *path, firn_e
 {
     const generate_settings *const s = r->settings;
     const tool_replay_files files = {s->record, s->replay, &s->replayed};
-    tool_record made = {.checkpoint = base_slice_from(path),
-                        .n_ctx = r->n_ctx,
-                        .prompt = {r->prompt.data, r->prompt.length},
-                        .messages = s->replayed.messages,
-                        .prompt_ids = {r->ids, r->n_ids},
-                        .negative_ids = r->negative_ids,
-                        .constraint = {r->constraint.text.data, r->constraint.text.length},
-                        .parameters = s->parameters,
-                        .sequence = s->replayed.sequence};
-    if (s->guidance.weaker != NULL)
-        made.weaker = base_slice_from(s->guidance.weaker);
-    if (r->constraint.kind != NULL)
-        made.constraint_kind = base_slice_from(r->constraint.kind);
+    tool_record made = record_of(r, path);
+    made.prompt = (base_slice){r->prompt.data, r->prompt.length};
+    made.prompt_ids = (tool_record_ids){r->ids, r->n_ids};
     return tool_replay_finish(&files, &made, r->generation, &r->chat, r->model, error);
 }
 
@@ -299,7 +312,7 @@ static firn_status run_all(generate_run *r, const char *path, firn_error *error)
 {
     firn_status status = open_everything(r, path, error);
     if (status == FIRN_OK && r->settings->interactive)
-        return interact(r, error);
+        return interact(r, path, error);
     if (status == FIRN_OK && wants_prompt(r))
         status = generate_show_prompt(r, error);
     if (status != FIRN_OK)
@@ -340,10 +353,9 @@ int main(int argc, char **argv)
     if (status == FIRN_OK)
         status = take_prompt(&r, &error);
     if (status == FIRN_OK)
-        status = s.replayed.constraint_kind.data == NULL
-                     ? tool_constraint_open(&s.constraint, &r.constraint, &error)
-                     : tool_constraint_open_as(s.replayed.constraint_kind.data, s.replayed.constraint, &r.constraint,
-                                               &error);
+        status = tool_constraint_open(&s.constraint, &r.constraint, &error);
+    if (status == FIRN_OK && r.constraint.kind == NULL && s.replayed.constraint_kind.data != NULL)
+        status = tool_constraint_open_as(s.replayed.constraint_kind.data, s.replayed.constraint, &r.constraint, &error);
     if (status == FIRN_OK) {
         tool_handle_signals("generate", s.model);
         r.logprobs = s.n_logprobs != GENERATE_NO_LOGPROBS;

@@ -42,8 +42,11 @@ static firn_status check_flags(const generate_settings *s, firn_error *error)
     if ((s->raw || s->ids != NULL) && (s->interactive || tool_chat_asked(&s->chat)))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "--raw and --ids take no -i, system message, conversation or chat template");
-    if (s->interactive && (s->record != NULL || s->replay != NULL || s->n_explained > 0))
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i takes no --record, --replay or --explain");
+    if (s->interactive && (s->replay != NULL || s->n_explained > 0))
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-i takes no --replay or --explain");
+    if (s->row > 0 && s->replay == NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                         "--row names a record of --replay, which isn't given");
     if (s->replay != NULL && (s->preset != NULL || tool_chat_asked(&s->chat) || generate_given_prompts(s) > 0))
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "--replay has the prompt and all parameters; it takes no prompt, conversation or --params");
@@ -109,7 +112,7 @@ firn_status generate_parse(generate_settings *settings, int argc, char **argv, f
         {"--params", "FILE", TOOL_TEXT, &s->preset, 0,
          "generation parameters from a JSON object, as --print-params writes it; flags go before it"},
         {"--record", "FILE", TOOL_TEXT, &s->record, 0,
-         "write all that made the text, and the text, as JSON (docs/FORMATS.md)"},
+         "write all that made the text, and the text, as JSON (docs/FORMATS.md); with -i, of each answer, one a line"},
         {"--replay", "FILE", TOOL_TEXT, &s->replay, 0,
          "make a record's text again, or say what differs (exit status 1); flags go before it"},
         {"--row", "N", TOOL_COUNT, &s->row, INT32_MAX, "which record of the file, from 1; needed where it has several"},

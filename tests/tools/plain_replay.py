@@ -82,6 +82,27 @@ def test_what_the_clock_ended_comes_again_as_far_as_it_went(generate):
     generate.replays(out, record)
 
 
+def test_answers_of_a_conversation(generate):
+    path = os.path.join(generate.folder, "talk.jsonl")
+    talk = b"Name a dog.\n/retry\n/set n_beams 2\nAnd a cat.\n"
+    done = subprocess.run([generate.program, "-m", find_checkpoint(), "-i", "-n", "9", "--seed", "3", "--temp", "1.5",
+                           "--guidance", "1.5", "--negative-prompt", "Name a fish.", "--regex", "[A-Za-z ,.!]+",
+                           "--record", path], input=talk, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                          check=True)
+    with open(path, encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    assert "".join(record["text"] + "\n" for record in records) == done.stdout.decode() and len(records) == 3
+    assert [len(record["messages"]) for record in records] == [1, 1, 3] and records[0]["text"] != records[1]["text"]
+    for row, record in enumerate(records, 1):
+        status, out, err = generate.run("--replay", path, "--row", str(row))
+        assert status == 0 and out.decode() == record["text"] and record["negative_ids"], err
+
+
+def test_a_constraint_of_a_flag_goes_before_the_record_s(generate):
+    _, record = generate.record("--raw", "A", "-n", "4", "--regex", "[a-z]+", "--seed", "1")
+    assert generate.differs(record, "token 1 is", arguments=["--regex", "[0-9]+"]).decode()[1:].isdigit()
+
+
 def test_one_of_several(generate):
     records = [generate.record("--raw", "A", "-n", "3", "--seed", str(seed))[1] for seed in (1, 2)]
     records[1]["measures"] = {"length": 3}
@@ -115,7 +136,8 @@ def test_bad_records_and_places(generate):
         path = generate.write(dict(record, **change))
         status, out, err = generate.run("--replay", path)
         assert status == 1 and out == b"" and part in err and err.count("\n") == 1, err
-    for arguments, part in ((["--replay", path, "-p", "a"], "takes no prompt"), (["-i", "--record", "x"], "-i takes no"),
+    for arguments, part in ((["--replay", path, "-p", "a"], "takes no prompt"), (["-i", "--replay", path], "-i takes no"),
+                            (["--row", "1", "a"], "--replay"), (["-i", "--record", "/nowhere/x", "-m", find_checkpoint()], "/nowhere/x"),
                             (["--replay", "/nowhere"], "/nowhere")):
         status, out, err = generate.run(*arguments)
         assert status == 1 and part in err, err
