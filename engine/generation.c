@@ -134,6 +134,11 @@ firn_status eng_generation_check(firn_model *model, const firn_generation_parame
     firn_status status = firn_generation_parameters_check(parameters, error);
     if (status == FIRN_OK)
         status = eng_generation_plan_rows(model, parameters, options, prompt, rows, &n_rows, error);
+    if (status == FIRN_OK && options->n_ctx != 0 && options->n_negative > options->n_ctx)
+        status =
+            base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,
+                      "the negative prompt has %zu tokens and the context holds %u; shorten it or give a larger -c",
+                      options->n_negative, options->n_ctx);
     if (status == FIRN_OK && options->weaker != NULL)
         status = check_vocabularies(model, options->weaker, error);
     return status;

@@ -94,6 +94,9 @@ def test_what_has_no_effect_is_an_error(generate):
     generate.refuses([*COMMON, "--weaker-model", find_checkpoint()], "--contrast")
     generate.refuses([*COMMON, "--contrast", "1", "--weaker-model", gemma], "the same vocabulary")
     generate.refuses([*COMMON, "--contrast", "1", "--weaker-model", "no such file"], "no such file")
+    for more in ([], ["--beams", "2"]):
+        generate.refuses([*COMMON, *more, "-c", "16", "--guidance", "2", "--negative-prompt", "a b c d " * 9],
+                         "the negative prompt has", "context holds 16")
     generate.refuses([*COMMON, "--guidance", "-1"], "guidance", "0 to 100")
 
 
