@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_TOKENS = 1 << 20, SPARE_POSITIONS = 1 };
+enum { MOST_TOKENS = 1 << 20, SPARE_POSITIONS = 1, WARM_UPS = 2 };
 
 typedef struct settings {
     const char *model;
@@ -85,6 +85,17 @@ static firn_status run_all(firn_scheduler *scheduler, const settings *s, uint32_
     return status;
 }
 
+/*
+ * As much as the texts need and little more, so that whoever comes after others gets memory that was in use: the prompt
+ * once, and of each text what is behind the prompt's whole pages, the last of which it may have to copy.
+ */
+static uint64_t memory_of(const firn_model *model, uint32_t n_prompt, uint32_t n_ctx, uint32_t n_sequences)
+{
+    const uint64_t all = firn_model_session_bytes(model, n_ctx), prompt = firn_model_session_bytes(model, n_prompt),
+                   page = firn_model_session_bytes(model, 1);
+    return all + page + n_sequences * (all - prompt + page);
+}
+
 /* In a scheduler that has seen nothing, or (warm) as many texts with another prompt. */
 static firn_status measure(firn_model *model, const settings *s, uint32_t n_sequences, rates *r, firn_error *error)
 {
@@ -93,10 +104,10 @@ static firn_status measure(firn_model *model, const settings *s, uint32_t n_sequ
     firn_scheduler *scheduler;
     options.n_ctx = s->n_prompt + s->n_gen + SPARE_POSITIONS;
     options.n_draft = s->n_draft;
-    options.memory = firn_model_session_bytes(model, options.n_ctx) * (n_sequences + 1);
+    options.memory = memory_of(model, s->n_prompt, options.n_ctx, n_sequences);
     firn_status status = firn_scheduler_create(model, &options, &scheduler, error);
-    if (status == FIRN_OK && s->warm)
-        status = run_all(scheduler, s, n_vocab, n_sequences, 1, r, error);
+    for (uint32_t i = 0; i < WARM_UPS && s->warm && status == FIRN_OK; i++)
+        status = run_all(scheduler, s, n_vocab, n_sequences, 1 + i, r, error);
     if (status == FIRN_OK)
         status = run_all(scheduler, s, n_vocab, n_sequences, 0, r, error);
     firn_scheduler_release(scheduler);

@@ -60,7 +60,6 @@ void eng_words_free(eng_words *words)
     free(words->biases);
     free(words->ids);
     free(words->words);
-    free(words->ending);
     free(words->breakers);
     *words = (eng_words){0};
 }

@@ -31,10 +31,10 @@ typedef struct eng_word {
 
 /* What parameters say about single tokens. The arrays are malloc's. */
 typedef struct eng_words {
-    eng_bias *biases; /* [n_biases] */
-    int32_t *ids;     /* [n_ids] */
-    eng_word *words;  /* [n_words] */
-    int32_t *ending;  /* [n_ending] tokens that end a text */
+    eng_bias *biases;  /* [n_biases] */
+    int32_t *ids;      /* [n_ids] */
+    eng_word *words;   /* [n_words] */
+    int32_t ending[2]; /* [n_ending] tokens that end a text */
     size_t n_biases, n_ids, n_words, n_ending;
     uint64_t *breakers; /* [n_vocab / 64 + 1] DRY: one bit a token */
 } eng_words;

@@ -108,18 +108,13 @@ static firn_status add_breakers(const firn_generation_parameters *p, const firn_
     return FIRN_OK;
 }
 
-static firn_status add_ending(const firn_model *model, uint32_t n_vocab, eng_words *words, firn_error *error)
+static void add_ending(const firn_model *model, eng_words *words)
 {
-    size_t n = 0;
-    for (uint32_t id = 0; id < n_vocab; id++)
-        n += firn_token_ends_text(model, (int32_t)id);
-    words->ending = calloc(n + 1, sizeof *words->ending);
-    if (words->ending == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for the tokens that end a text");
-    for (uint32_t id = 0; id < n_vocab; id++)
-        if (firn_token_ends_text(model, (int32_t)id))
-            words->ending[words->n_ending++] = (int32_t)id;
-    return FIRN_OK;
+    const int32_t eos = firn_token_special(model, FIRN_TOKEN_EOS), eot = firn_token_special(model, FIRN_TOKEN_EOT);
+    if (eos >= 0)
+        words->ending[words->n_ending++] = eos;
+    if (eot >= 0 && eot != eos)
+        words->ending[words->n_ending++] = eot;
 }
 
 /* `model` may be NULL. */
@@ -143,8 +138,8 @@ static firn_status find_words(const firn_generation_parameters *p, const firn_mo
         status = add_bad_word(model, &entry, words, error);
     if (dry && status == FIRN_OK)
         status = add_breakers(p, model, n_vocab, words, error);
-    if (ending && status == FIRN_OK)
-        status = add_ending(model, n_vocab, words, error);
+    if (ending)
+        add_ending(model, words);
     return status;
 }
 

@@ -143,7 +143,7 @@ bool firn_token_is_control(const firn_model *model, int32_t id)
 bool firn_token_ends_text(const firn_model *model, int32_t id)
 {
     const mod_vocabulary *const vocabulary = mod_checkpoint_vocabulary(model->checkpoint);
-    return id >= 0 && (id == vocabulary->eos || id == vocabulary->eot);
+    return id >= 0 && (id == vocabulary->eos || id == vocabulary->eot); /* as add_ending of sampler_texts.c has them */
 }
 
 int32_t firn_token_find(const firn_model *model, const char *text, size_t length)
