@@ -27,7 +27,7 @@ void base_file_map_close(base_file_map *map); /* of an empty map ({0}) as well *
 /* Fails if the file's size is no longer that of the map. `path` is only for the message. */
 firn_status base_file_map_recheck(const base_file_map *map, const char *path, firn_error *error);
 
-/* Drops the pages that lie wholly in the range from this process's memory; they come back from the file when read. */
+/* Drops the pages that the range touches from this process's memory; they come back from the file when read. */
 void base_file_map_release(const base_file_map *map, uint64_t offset, uint64_t length);
 
 /* The end of a path, short enough for a message. */

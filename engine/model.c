@@ -19,10 +19,11 @@ static firn_status make_tokenizer(firn_model *model, firn_error *error)
     return status == FIRN_OK ? tok_create(&config, &model->tokenizer, error) : status;
 }
 
-/* ---- matrices: in place, or packed into the arena ---- */
+/* ---- matrices: in place, or packed into the arena; vectors: copied there ---- */
 
 typedef struct packing {
-    kern_matrix *matrix;
+    kern_matrix *matrix;  /* or NULL: a vector, which counts as one tile */
+    const float **vector; /* where its place is wanted */
     const mod_tensor *tensor;
     size_t offset;      /* in the arena */
     uint32_t first;     /* number of its first tile, counted over all jobs */
@@ -33,14 +34,38 @@ typedef struct packing_plan {
     firn_model *model;
     packing *jobs; /* [n_jobs] */
     uint32_t n_jobs, n_tiles;
+    bool packs; /* a matrix, not only vectors */
     uint64_t bytes;
     firn_status tokenizer_status;
     firn_error tokenizer_error;
     eng_pack_cache cache;
 } packing_plan;
 
-/* At most this many matrices a layer are packed, and the head. */
-enum { MATRICES_OF_A_LAYER = 7 };
+/* At most this many jobs a layer, and of the whole model: the head and its norm. */
+enum { MATRICES_OF_A_LAYER = 7, VECTORS_OF_A_LAYER = 10, JOBS_OF_A_MODEL = 2 };
+
+/* A job whose result takes `bytes` of the arena. */
+static firn_status add_job(packing_plan *plan, packing job, uint32_t n_tiles, uint64_t bytes, firn_error *error)
+{
+    job.offset = plan->bytes;
+    job.first = plan->n_tiles;
+    plan->jobs[plan->n_jobs++] = job;
+    if (__builtin_add_overflow(plan->n_tiles, n_tiles, &plan->n_tiles) ||
+        !base_add_u64(plan->bytes, bytes, &plan->bytes) || !base_align_u64(plan->bytes, KERN_ALIGNMENT, &plan->bytes))
+        return base_fail(error, FIRN_ERROR_LIMIT, job.tensor->offset, "the packed parameters are too large to count");
+    return FIRN_OK;
+}
+
+/*
+ * Vectors are copied so that the pages of the file which they share with matrices are not needed again: of a file in
+ * large pages each of them would keep 2 MiB mapped.
+ */
+static firn_status add_vector(packing_plan *plan, const mod_tensor *tensor, const float **vector, firn_error *error)
+{
+    if (tensor == NULL)
+        return FIRN_OK;
+    return add_job(plan, (packing){.vector = vector, .tensor = tensor}, 1, tensor->bytes, error);
+}
 
 static firn_status add_matrix(packing_plan *plan, const mod_tensor *tensor, kern_matrix *matrix, firn_error *error)
 {
@@ -57,14 +82,16 @@ static firn_status add_matrix(packing_plan *plan, const mod_tensor *tensor, kern
                             kern_tile_bytes(tensor->type, n_inputs)};
     if (kern_type_in_place(tensor->type))
         return FIRN_OK;
-    packing *const job = &plan->jobs[plan->n_jobs++];
-    *job = (packing){.matrix = matrix, .tensor = tensor, .offset = plan->bytes, .first = plan->n_tiles};
+    plan->packs = true;
     uint64_t bytes;
-    if (__builtin_add_overflow(plan->n_tiles, kern_tiles(matrix), &plan->n_tiles) ||
-        !base_multiply_u64(kern_tiles(matrix), matrix->tile_bytes, &bytes) ||
-        !base_add_u64(plan->bytes, bytes, &plan->bytes) || !base_align_u64(plan->bytes, KERN_ALIGNMENT, &plan->bytes))
-        return base_fail(error, FIRN_ERROR_LIMIT, tensor->offset, "the packed parameters are too large to count");
-    return FIRN_OK;
+    if (!base_multiply_u64(kern_tiles(matrix), matrix->tile_bytes, &bytes))
+        bytes = UINT64_MAX; /* more than add_job takes */
+    return add_job(plan, (packing){.matrix = matrix, .tensor = tensor}, kern_tiles(matrix), bytes, error);
+}
+
+static uint32_t job_tiles(const packing *job)
+{
+    return job->matrix != NULL ? kern_tiles(job->matrix) : 1;
 }
 
 /* Tiles [begin, end) of one job; whoever finishes the matrix lets go of the original's pages. */
@@ -72,6 +99,11 @@ static void pack_tiles(const packing_plan *plan, packing *job, uint32_t begin, u
 {
     const kern_matrix *const matrix = job->matrix;
     uint8_t *const to = plan->model->arena + job->offset;
+    if (matrix == NULL) {
+        memcpy(to, job->tensor->data, job->tensor->bytes);
+        mod_checkpoint_release_pages(plan->model->checkpoint, job->tensor);
+        return;
+    }
     for (uint32_t t = begin; t < end; t++)
         kern_pack_tile(matrix->type, job->tensor->data, matrix->n_rows, matrix->n_inputs, t,
                        to + t * matrix->tile_bytes);
@@ -94,7 +126,7 @@ static void prepare_model(void *argument, uint32_t thread)
     while (base_pool_claim(pool, plan->n_tiles, &range)) {
         for (uint32_t j = 0; j < plan->n_jobs; j++) {
             packing *const job = &plan->jobs[j];
-            const uint32_t last = job->first + kern_tiles(job->matrix);
+            const uint32_t last = job->first + job_tiles(job);
             const uint32_t begin = range.begin > job->first ? range.begin : job->first;
             const uint32_t end = range.end < last ? range.end : last;
             if (begin < end)
@@ -149,7 +181,7 @@ static void take_from_cache(packing_plan *plan, const char *folder)
 static firn_status pack_and_seal(packing_plan *plan, const char *pack_cache, firn_error *error)
 {
     firn_model *const model = plan->model;
-    if (pack_cache != NULL && plan->bytes > 0)
+    if (pack_cache != NULL && plan->packs)
         take_from_cache(plan, pack_cache);
     const firn_status status = model->from_pack_cache ? FIRN_OK : pack_all(plan, error);
     free(plan->cache.path);
@@ -160,18 +192,18 @@ static firn_status pack_and_seal(packing_plan *plan, const char *pack_cache, fir
             *error = plan->tokenizer_error;
         return plan->tokenizer_status;
     }
-    for (uint32_t j = 0; j < plan->n_jobs; j++)
-        plan->jobs[j].matrix->data = model->arena + plan->jobs[j].offset;
+    for (uint32_t j = 0; j < plan->n_jobs; j++) {
+        const packing *const job = &plan->jobs[j];
+        const uint8_t *const data = model->arena + job->offset;
+        if (job->matrix != NULL)
+            job->matrix->data = data;
+        else
+            *job->vector = (const float *)(const void *)data;
+    }
     return FIRN_OK;
 }
 
 /* ---- binding ---- */
-
-static const float *layer_vector(const firn_model *model, uint32_t layer, mod_layer_role role)
-{
-    const mod_tensor *const tensor = mod_checkpoint_layer(model->checkpoint, layer, role);
-    return tensor != NULL ? tensor->data : NULL;
-}
 
 static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *error)
 {
@@ -187,22 +219,30 @@ static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *er
         {MOD_FFN_GATE, &layer->gate}, {MOD_FFN_UP, &layer->up},
         {MOD_FFN_DOWN, &layer->down},
     };
-    for (int i = 0; i < MATRICES_OF_A_LAYER; i++) {
-        const firn_status status = add_matrix(plan, mod_checkpoint_layer(model->checkpoint, index, matrices[i].role),
-                                              matrices[i].matrix, error);
-        if (status != FIRN_OK)
-            return status;
-    }
-    layer->attention_norm = layer_vector(model, index, MOD_ATTENTION_NORM);
-    layer->ffn_norm = layer_vector(model, index, MOD_FFN_NORM);
-    layer->q_bias = layer_vector(model, index, MOD_ATTENTION_Q_BIAS);
-    layer->k_bias = layer_vector(model, index, MOD_ATTENTION_K_BIAS);
-    layer->v_bias = layer_vector(model, index, MOD_ATTENTION_V_BIAS);
-    layer->attention_output_bias = layer_vector(model, index, MOD_ATTENTION_OUTPUT_BIAS);
-    layer->q_norm = layer_vector(model, index, MOD_ATTENTION_Q_NORM);
-    layer->k_norm = layer_vector(model, index, MOD_ATTENTION_K_NORM);
-    layer->attention_post_norm = layer_vector(model, index, MOD_ATTENTION_POST_NORM);
-    layer->ffn_post_norm = layer_vector(model, index, MOD_FFN_POST_NORM);
+    const struct {
+        mod_layer_role role;
+        const float **vector;
+    } vectors[VECTORS_OF_A_LAYER] = {
+        {MOD_ATTENTION_NORM, &layer->attention_norm},
+        {MOD_FFN_NORM, &layer->ffn_norm},
+        {MOD_ATTENTION_Q_BIAS, &layer->q_bias},
+        {MOD_ATTENTION_K_BIAS, &layer->k_bias},
+        {MOD_ATTENTION_V_BIAS, &layer->v_bias},
+        {MOD_ATTENTION_OUTPUT_BIAS, &layer->attention_output_bias},
+        {MOD_ATTENTION_Q_NORM, &layer->q_norm},
+        {MOD_ATTENTION_K_NORM, &layer->k_norm},
+        {MOD_ATTENTION_POST_NORM, &layer->attention_post_norm},
+        {MOD_FFN_POST_NORM, &layer->ffn_post_norm},
+    };
+    firn_status status = FIRN_OK;
+    for (int i = 0; i < MATRICES_OF_A_LAYER && status == FIRN_OK; i++)
+        status = add_matrix(plan, mod_checkpoint_layer(model->checkpoint, index, matrices[i].role), matrices[i].matrix,
+                            error);
+    for (int i = 0; i < VECTORS_OF_A_LAYER && status == FIRN_OK; i++)
+        status =
+            add_vector(plan, mod_checkpoint_layer(model->checkpoint, index, vectors[i].role), vectors[i].vector, error);
+    if (status != FIRN_OK)
+        return status;
     const uint32_t pattern = hp->sliding_window_pattern;
     layer->local = hp->sliding_window != 0 && pattern != 0 && (index + 1) % pattern != 0;
     for (uint32_t i = 0; i < index; i++)
@@ -214,7 +254,8 @@ static firn_status bind_parameters(firn_model *model, const char *pack_cache, fi
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
     packing_plan plan = {.model = model};
-    plan.jobs = calloc((size_t)hp->n_layers * MATRICES_OF_A_LAYER + 2, sizeof *plan.jobs);
+    plan.jobs =
+        calloc((size_t)hp->n_layers * (MATRICES_OF_A_LAYER + VECTORS_OF_A_LAYER) + JOBS_OF_A_MODEL, sizeof *plan.jobs);
     model->layers = calloc(hp->n_layers, sizeof *model->layers);
     firn_status status = FIRN_OK;
     if (plan.jobs == NULL || model->layers == NULL) {
@@ -224,6 +265,9 @@ static firn_status bind_parameters(firn_model *model, const char *pack_cache, fi
     const mod_tensor *const embedding = mod_checkpoint_global(model->checkpoint, MOD_TOKEN_EMBEDDING);
     const mod_tensor *const output = mod_checkpoint_global(model->checkpoint, MOD_OUTPUT);
     status = add_matrix(&plan, output != NULL ? output : embedding, &model->output, error);
+    if (status == FIRN_OK)
+        status =
+            add_vector(&plan, mod_checkpoint_global(model->checkpoint, MOD_OUTPUT_NORM), &model->output_norm, error);
     for (uint32_t i = 0; status == FIRN_OK && i < hp->n_layers; i++)
         status = bind_layer(&plan, i, error);
     if (status == FIRN_OK)
@@ -237,7 +281,6 @@ static firn_status bind_parameters(firn_model *model, const char *pack_cache, fi
                                "tensor 'token_embd.weight': weights of type %s are not supported",
                                kern_type_find(embedding->type)->name);
     }
-    model->output_norm = mod_checkpoint_global(model->checkpoint, MOD_OUTPUT_NORM)->data;
 done:
     free(plan.jobs);
     return status;
