@@ -7,7 +7,7 @@
 #ifndef FIRN_KERNELS_X86_CODEBOOK_AVX2_BODY_H
 #define FIRN_KERNELS_X86_CODEBOOK_AVX2_BODY_H
 
-#include "kernels/x86/codebook_beside.h"
+#include "kernels/x86/codebook_beside_body.h"
 
 /* Codes are looked up where they are. */
 ALWAYS_INLINE void fill_words(const kern_type type, uint16_t *words)

@@ -8,7 +8,7 @@
 #ifndef FIRN_KERNELS_X86_CODEBOOK_AVX512_BODY_H
 #define FIRN_KERNELS_X86_CODEBOOK_AVX512_BODY_H
 
-#include "kernels/x86/codebook_beside.h"
+#include "kernels/x86/codebook_beside_body.h"
 #include "kernels/x86/shuffles_avx512.h"
 
 enum { PARTS = SUPER / 64, WORDS = 512 };

@@ -3,8 +3,8 @@
  * The types with codebooks, for every x86 level: what stands beside the codes of 256 weights of a row (scales, signs),
  * as registers.
  */
-#ifndef FIRN_KERNELS_X86_CODEBOOK_BESIDE_H
-#define FIRN_KERNELS_X86_CODEBOOK_BESIDE_H
+#ifndef FIRN_KERNELS_X86_CODEBOOK_BESIDE_BODY_H
+#define FIRN_KERNELS_X86_CODEBOOK_BESIDE_BODY_H
 
 #include "kernels/codebooks.h"
 #include "kernels/half.h"
