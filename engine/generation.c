@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/checked.h"
+#include "engine/draft.h"
 #include "engine/generation_p.h"
 #include "engine/model.h"
 
@@ -26,7 +27,7 @@ static firn_status reserve(firn_generation *g, firn_error *error)
     if (!eng_answer_reserve(&g->answer, n, n * RESERVED_BYTES + firn_token_longest(g->model)) ||
         !eng_generation_reserve_logprobs(g, n))
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a text of %zu tokens", n);
-    return firn_sampler_reserve(g->sampler, n_prompt + n, error);
+    return firn_sampler_reserve(g->sampler, n_prompt + n + ENG_MOST_DRAFTS, error);
 }
 
 /* Follows the constraint from here on. */
@@ -67,35 +68,15 @@ static firn_status add_row(firn_generation *g, const eng_row_plan *plan, firn_er
     return FIRN_OK;
 }
 
-/* Whether the ids of both models mean the same. */
+/* Contrast reads logits of both models side by side. */
 static firn_status check_vocabularies(const firn_model *model, const firn_model *weaker, firn_error *error)
 {
-    const size_t longest = firn_token_longest(model);
-    const uint32_t n_vocab = firn_model_describe(model).n_vocab, n_weaker = firn_model_describe(weaker).n_vocab;
+    const uint32_t n_vocab = model->hyperparameters->n_vocab, n_weaker = weaker->hyperparameters->n_vocab;
     if (n_vocab != n_weaker)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "the weaker model has %u tokens and the model %u: contrast needs the same vocabulary",
                          n_weaker, n_vocab);
-    if (firn_token_longest(weaker) != longest)
-        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                         "the weaker model's longest token has %zu bytes and the model's %zu: contrast needs the same "
-                         "vocabulary",
-                         firn_token_longest(weaker), longest);
-    char *const bytes = malloc(2 * longest + 1);
-    if (bytes == NULL)
-        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", longest);
-    bool same = true;
-    uint32_t id = 0;
-    for (; id < n_vocab && same; id++) {
-        const size_t length = firn_token_bytes(model, (int32_t)id, true, bytes, longest);
-        same = firn_token_bytes(weaker, (int32_t)id, true, bytes + longest, longest) == length &&
-               memcmp(bytes, bytes + longest, length) == 0;
-    }
-    free(bytes);
-    return same ? FIRN_OK
-                : base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
-                            "token %u of the weaker model is not that of the model: contrast needs the same vocabulary",
-                            id - 1);
+    return eng_models_check_tokens(model, weaker, "weaker model", error);
 }
 
 firn_status eng_generation_plan_rows(firn_model *model, const firn_generation_parameters *parameters,
@@ -223,6 +204,7 @@ void firn_generation_release(firn_generation *generation)
     firn_constraint_state_release(generation->constraint);
     free(generation->allowed);
     free(generation->masked);
+    free(generation->completed);
     free(generation->explained);
     free(generation->logprobs);
     free(generation->shaped_logprobs);

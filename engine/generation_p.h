@@ -31,6 +31,7 @@ struct firn_generation {
     firn_constraint_state *constraint; /* or NULL */
     uint64_t *allowed;                 /* [n_vocab / 64 + 1] bits */
     float *masked;                     /* [n_vocab] logits as far as they are allowed */
+    float *completed;                  /* [n_vocab] of a draft model that has fewer; NULL until needed */
     size_t n_top, logprob_capacity;    /* tokens */
     float *logprobs, *shaped_logprobs, *top_logprobs, *entropies;
     int32_t *top_ids;
@@ -78,6 +79,25 @@ bool eng_generation_reserve_logprobs(firn_generation *generation, size_t n_token
 /* The likeliest tokens after all shaping, as firn_sampler_logprobs gives them; ids of -1 where there are none. */
 firn_status eng_generation_candidates(firn_generation *generation, const float *const *logits, uint32_t n_top,
                                       int32_t *top_ids, float *top_logprobs, firn_error *error);
+
+/* Tokens that may yet come, as far as n_predict says; SIZE_MAX where it doesn't. */
+size_t eng_generation_left(const firn_generation *generation);
+
+/* What a draft model says comes next. */
+typedef struct eng_guess_logits {
+    const float *logits; /* [n_vocab], of the draft model */
+    uint32_t n_vocab;
+    double p_min; /* tokens less likely than this, as the draft model has it, are no guess */
+} eng_guess_logits;
+
+/*
+ * What would be picked here from these logits, after n_guessed guesses already: with all shaping, under the constraint
+ * and with the noise of that position, so that it is what will be picked wherever the models agree well enough. It then
+ * counts as come until eng_generation_forget, which must be called before anything is taken. False: no guess. For
+ * generations of one row.
+ */
+bool eng_generation_guess(firn_generation *generation, const eng_guess_logits *given, uint32_t n_guessed, int32_t *id);
+void eng_generation_forget(firn_generation *generation);
 
 /* Releases what firn_generation_advance has made. */
 void eng_generation_stop(firn_generation *generation);

@@ -4,8 +4,12 @@
 #include "base/memory.h"
 #include "engine/generation_p.h"
 #include "engine/guidance.h"
+#include "engine/model.h"
+#include "kernels/math.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Tokens of the timeline, with what was picked last. */
 static size_t length_of(const firn_generation *g)
@@ -240,4 +244,47 @@ firn_status eng_generation_candidates(firn_generation *generation, const float *
     if (status == FIRN_OK && id >= 0)
         firn_sampler_logprobs(generation->sampler, -1, n_top, top_ids, top_logprobs);
     return status;
+}
+
+/* ---- what may come ---- */
+
+size_t eng_generation_left(const firn_generation *generation)
+{
+    const int32_t n_predict = generation->parameters.n_predict;
+    return n_predict < 0 ? SIZE_MAX : (size_t)n_predict - generation->answer.n_tokens;
+}
+
+/* The logits of a draft model as those of a whole vocabulary: of tokens that it lacks, -infinity. NULL: no memory. */
+static const float *complete(firn_generation *g, const float *logits, uint32_t n_logits)
+{
+    if (n_logits >= g->n_vocab)
+        return logits;
+    if (g->completed == NULL)
+        g->completed = malloc(g->n_vocab * sizeof *g->completed);
+    if (g->completed == NULL)
+        return NULL;
+    memcpy(g->completed, logits, n_logits * sizeof *logits);
+    for (uint32_t i = n_logits; i < g->n_vocab; i++)
+        g->completed[i] = -INFINITY;
+    return g->completed;
+}
+
+bool eng_generation_guess(firn_generation *generation, const eng_guess_logits *given, uint32_t n_guessed, int32_t *id)
+{
+    firn_generation *const g = generation;
+    const float *const rows[FIRN_GENERATION_ROWS] = {complete(g, given->logits, given->n_vocab)};
+    const float *logits;
+    if (rows[0] == NULL || shape(g, rows, 0, &logits, NULL) != FIRN_OK)
+        return false;
+    *id = firn_sampler_pick(g->sampler, logits, g->options.sequence, length_of(g) + n_guessed);
+    if (*id < 0 || (given->p_min > 0 &&
+                    (double)firn_logprobs(logits, g->n_vocab, *id, 0, NULL, NULL) < kern_log_double(given->p_min)))
+        return false;
+    return firn_sampler_accept(g->sampler, *id, NULL) == FIRN_OK &&
+           (g->constraint == NULL || firn_constraint_accept(g->constraint, *id, NULL) == FIRN_OK);
+}
+
+void eng_generation_forget(firn_generation *generation)
+{
+    go_back(generation);
 }

@@ -49,6 +49,10 @@ void eng_model_retain(firn_model *model);
 /* Fails where the model has a vocabulary only. */
 firn_status eng_model_check_runs(const firn_model *model, firn_error *error);
 
+/* Fails where an id that both models have is another token in the other one, which the error calls by `role`. */
+firn_status eng_models_check_tokens(const firn_model *model, const firn_model *other, const char *role,
+                                    firn_error *error);
+
 /* The embedding of a token [n_embd], scaled as the family wants it. `id` is below n_vocab. */
 void eng_embed(const firn_model *model, int32_t id, float *out);
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model's tokens as constraints need them: made when first asked for, kept by the model. */
+/* A model's tokens as constraints need them, made when first asked for and kept by the model; and beside another's. */
 #include "engine/constraint_vocabulary.h"
 #include "engine/model.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 40 }; /* bytes of a token in an error */
 
 typedef struct describer {
     const firn_model *model;
@@ -42,4 +45,28 @@ firn_status firn_model_vocabulary(firn_model *model, firn_vocabulary **out, firn
         *out = there;
     }
     return FIRN_OK;
+}
+
+firn_status eng_models_check_tokens(const firn_model *model, const firn_model *other, const char *role,
+                                    firn_error *error)
+{
+    const size_t longest = firn_token_longest(model), longest_other = firn_token_longest(other);
+    const size_t room = longest > longest_other ? longest : longest_other;
+    const uint32_t n_vocab = model->hyperparameters->n_vocab, n_other = other->hyperparameters->n_vocab;
+    firn_status status = FIRN_OK;
+    char *const bytes = malloc(2 * room + 1);
+    if (bytes == NULL)
+        return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a token of %zu bytes", room);
+    char *const theirs = bytes + room;
+    for (uint32_t id = 0; id < n_vocab && id < n_other && status == FIRN_OK; id++) {
+        const size_t n = firn_token_bytes(model, (int32_t)id, true, bytes, room);
+        const size_t n_theirs = firn_token_bytes(other, (int32_t)id, true, theirs, room);
+        if (n != n_theirs || memcmp(bytes, theirs, n) != 0)
+            status = base_fail(
+                error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                "token %u is \"%.*s\" in the model and \"%.*s\" in the %s: both need the same vocabulary", id,
+                (int)(n < SHOWN ? n : SHOWN), bytes, (int)(n_theirs < SHOWN ? n_theirs : SHOWN), theirs, role);
+    }
+    free(bytes);
+    return status;
 }

@@ -24,7 +24,8 @@ typedef struct talk {
     firn_constraint *constraint; /* on each answer; or NULL */
     tool_guidance *guidance;
     const tool_interact_records *records;
-    FILE *record_file;  /* or NULL */
+    FILE *record_file; /* or NULL */
+    firn_drafter *drafter;
     int32_t *ids;       /* [n_ids] of the session's timeline */
     size_t n_ids;       /* at most firn_session_length */
     uint64_t n_retries; /* of the last message: each has noise of its own */
@@ -108,7 +109,7 @@ static firn_status generate(talk *t, firn_generation *generation, firn_error *er
     size_t n_shown = 0, n_kept = t->n_ids;
     const double start = base_seconds();
     while (status == FIRN_OK && !interrupted && !t->ended && firn_generation_end(generation) == FIRN_END_NOT_YET) {
-        status = firn_generation_advance(generation, t->session, error);
+        status = firn_drafter_advance(t->drafter, generation, t->session, error);
         show_answer(t, generation, false, &n_shown);
     }
     show_answer(t, generation, true, &n_shown);
@@ -380,11 +381,14 @@ static void print_rate(const char *what, size_t count, double seconds)
 static firn_status stats_command(talk *t, const char *argument, firn_error *error)
 {
     const turn_stats *const s = &t->stats;
+    const firn_drafter_figures drafts = firn_drafter_measure(t->drafter);
     (void)argument;
     (void)error;
     fprintf(stderr, "last prompt: %zu tokens, %zu of them from the turns before\n", s->n_prompt, s->n_reused);
     print_rate("computed:    ", s->n_prompt - s->n_reused, s->prompt_seconds);
     print_rate("generated:   ", s->n_generated, s->answer_seconds);
+    fprintf(stderr, "drafted:     %llu tokens in this conversation, %llu of them came true\n",
+            (unsigned long long)drafts.n_drafted, (unsigned long long)drafts.n_accepted);
     fprintf(stderr, "context:     %zu of %u tokens, %zu messages\n", t->n_ids, firn_session_context(t->session),
             t->chat->conversation.count);
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
@@ -473,8 +477,8 @@ static void greet(const talk *t)
 }
 
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_constraint *constraint, tool_guidance *guidance, const tool_interact_records *records,
-                          firn_error *error)
+                          firn_constraint *constraint, tool_guidance *guidance, firn_drafter *drafter,
+                          const tool_interact_records *records, firn_error *error)
 {
     talk t = {.chat = chat,
               .session = session,
@@ -482,6 +486,7 @@ firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_gen
               .constraint = constraint,
               .guidance = guidance,
               .records = records,
+              .drafter = drafter,
               .output_is_terminal = tool_is_terminal(stdout)};
     tool_terminal *terminal = NULL;
     const tool_conversation *const all = &chat->conversation;

@@ -17,10 +17,11 @@ typedef struct tool_interact_records {
 
 /*
  * Talks until the user ends it. `session` is of the chat's model and empty. The conversation's last message is answered
- * first if it is the user's. Takes over SIGINT and SIGTERM.
+ * first if it is the user's. The drafter is of the same model. Takes over SIGINT
+ * and SIGTERM.
  */
 firn_status tool_interact(tool_chat *chat, firn_session *session, const firn_generation_parameters *parameters,
-                          firn_constraint *constraint, tool_guidance *guidance, const tool_interact_records *records,
-                          firn_error *error);
+                          firn_constraint *constraint, tool_guidance *guidance, firn_drafter *drafter,
+                          const tool_interact_records *records, firn_error *error);
 
 #endif

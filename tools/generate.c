@@ -176,6 +176,10 @@ static firn_status open_everything(generate_run *r, const char *path, firn_error
         status = tool_model_open(r->context, path, model_options, s->pack_cache, &r->model, error);
     if (status == FIRN_OK)
         status = tool_guidance_open(&s->guidance, s->escapes, r->context, &r->guidance, error);
+    if (status == FIRN_OK)
+        status = tool_draft_open(&s->draft, &s->parameters, r->context, s->pack_cache, &r->draft, error);
+    if (status == FIRN_OK)
+        status = tool_draft_create(&r->draft, r->model, &r->drafter, error);
     if (status != FIRN_OK)
         return status;
     const firn_model_info info = firn_model_describe(r->model);
@@ -246,10 +250,9 @@ static firn_status generate(generate_run *r, firn_error *error)
         r->first_token = r->end = base_seconds();
         return status;
     }
-    r->drafter.most = r->settings->n_draft;
     while (status == FIRN_OK && firn_generation_end(r->generation) == FIRN_END_NOT_YET && goes_on(r)) {
         const bool first = generate_count(r) == 0;
-        status = firn_drafter_advance(&r->drafter, r->generation, r->session, error);
+        status = firn_drafter_advance(r->drafter, r->generation, r->session, error);
         if (status == FIRN_OK)
             status = generate_show_text(r, false, error);
         r->end = base_seconds();
@@ -293,7 +296,7 @@ static firn_status interact(generate_run *r, const char *path, firn_error *error
                          "the checkpoint has no chat template, which -i needs; name one with --chat-template");
     const firn_status status = records.path != NULL ? tool_replay_hash(&records.fixed, hex, error) : FIRN_OK;
     return status == FIRN_OK ? tool_interact(&r->chat, r->session, &r->settings->parameters, r->constraint.compiled,
-                                             &r->guidance, &records, error)
+                                             &r->guidance, r->drafter, &records, error)
                              : status;
 }
 
@@ -371,6 +374,8 @@ int main(int argc, char **argv)
     tool_guidance_close(&r.guidance);
     tool_record_free(&s.replayed);
     firn_generation_release(r.generation);
+    firn_drafter_release(r.drafter);
+    tool_draft_close(&r.draft);
     firn_session_release(r.session);
     firn_model_release(r.model);
     firn_context_release(r.context);

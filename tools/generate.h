@@ -8,6 +8,7 @@
 
 #include "tools/common_arguments.h"
 #include "tools/common_constraint.h"
+#include "tools/common_draft.h"
 #include "tools/common_explain.h"
 #include "tools/common_guidance.h"
 #include "tools/common_replay.h"
@@ -17,7 +18,7 @@ enum { GENERATE_NO_LOGPROBS = UINT32_MAX >> 1 }; /* the flag was not given */
 
 typedef struct generate_settings {
     const char *model, *positional, *prompt, *file, *ids, *cpu_level;
-    uint32_t n_threads, n_ctx, n_batch, n_logprobs, n_draft;
+    uint32_t n_threads, n_ctx, n_batch, n_logprobs;
     const char *preset; /* file of generation parameters */
     bool print_params;
     const char *record, *replay; /* files of records: to write, to make again */
@@ -30,6 +31,7 @@ typedef struct generate_settings {
     tool_chat_options chat;
     tool_constraint_options constraint;
     tool_guidance_options guidance;
+    tool_draft_options draft;
     firn_generation_parameters parameters;
 } generate_settings;
 
@@ -39,7 +41,8 @@ typedef struct generate_run {
     firn_model *model;
     firn_session *session;
     firn_generation *generation;
-    firn_drafter drafter;
+    tool_draft draft;
+    firn_drafter *drafter;
     tool_explanations explanations; /* for files */
     uint32_t n_vocab, n_ctx;
     bool logprobs;

@@ -8,7 +8,6 @@
 enum {
     MOST_LOGPROBS = 1000,
     MOST_EXPLAINED = 50,
-    MOST_DRAFTS = 15,
     EXPLAINED = 10, /* candidates, where a file is wanted and no number given */
 };
 
@@ -61,7 +60,7 @@ firn_status generate_parse(generate_settings *settings, int argc, char **argv, f
 {
     generate_settings *const s = settings;
     const generate_settings initial = {.n_logprobs = GENERATE_NO_LOGPROBS,
-                                       .n_draft = MOST_DRAFTS,
+                                       .draft.n_max = TOOL_MOST_DRAFTS,
                                        .display_prompt = true,
                                        .escapes = true,
                                        .parameters = firn_generation_parameters_default()};
@@ -76,8 +75,7 @@ firn_status generate_parse(generate_settings *settings, int argc, char **argv, f
         {"-t,--threads", "N", TOOL_COUNT, &s->n_threads, 1024, "threads; 0: as many as this process may use"},
         {"-c,--ctx-size", "N", TOOL_COUNT, &s->n_ctx, INT32_MAX,
          "tokens of context; 0: what the model was trained for"},
-        {"--spec-draft-n-max", "N", TOOL_COUNT, &s->n_draft, MOST_DRAFTS,
-         "most tokens that are drafted in one step where a text repeats itself; changes no result; 0: none (15)"},
+        TOOL_DRAFT_OPTIONS(&s->draft, "15"),
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20,
          "prompt tokens in one step; changes no result; 0: 512"},
         {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "instruction-set level: scalar, avx2, … ($FIRN_CPU_LEVEL)"},

@@ -81,6 +81,10 @@ void generate_print_summary(const generate_run *r)
     fputs(colour ? "\n\033[2m" : "\n", stderr);
     print_rate("prompt:      ", r->n_processed, rate(r->n_processed, r->prompt_end - r->prompt_start));
     print_rate("generated:   ", generate_count(r), decode_rate(r));
+    const firn_drafter_figures drafts = firn_drafter_measure(r->drafter);
+    if (drafts.n_drafted > 0)
+        fprintf(stderr, "drafted:     %llu tokens, %llu of them came true\n", (unsigned long long)drafts.n_drafted,
+                (unsigned long long)drafts.n_accepted);
     if (generate_count(r) > 0)
         fprintf(stderr, "first token: %.0f ms after the start\n", 1e3 * (r->first_token - r->start));
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
@@ -117,6 +121,9 @@ firn_status generate_print_json(generate_run *r, firn_error *error)
     printf(",\"predicted_n\":%zu", generate_count(r));
     print_timing("predicted_ms", 1e3 * seconds);
     print_timing("predicted_per_second", decode_rate(r));
+    const firn_drafter_figures drafts = firn_drafter_measure(r->drafter);
+    printf(",\"draft_n\":%llu,\"draft_n_accepted\":%llu", (unsigned long long)drafts.n_drafted,
+           (unsigned long long)drafts.n_accepted);
     print_timing("load_ms", 1e3 * (r->prompt_start - r->start));
     print_timing("first_token_ms", generate_count(r) > 0 ? 1e3 * (r->first_token - r->start) : NAN);
     printf(",\"peak_memory_bytes\":%llu}}\n", (unsigned long long)tool_peak_memory());

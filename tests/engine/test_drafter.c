@@ -1,45 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Drafts change no text, with any settings; where a text repeats itself they come true, where it doesn't they stop. */
 #include "engine/draft.h"
+#include "engine/generation_p.h"
+#include "tests/support/constraints.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
-enum { PROMPT = 60, ROOM = 300, TOKENS = 200 };
+enum { PROMPT = 60, ROOM = 300, TOKENS = 150 };
 
 typedef struct fixture {
     firn_context *context;
-    firn_model *model;
+    firn_model *model, *other, *shorter; /* the last two of other parameters, of which one has a context of 64 */
+    firn_constraint *constraint;
     int32_t prompt[PROMPT];
 } fixture;
 
-static fixture set_up(const char *architecture)
+static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed, uint32_t n_ctx)
 {
     tiny_options options = tiny_small(architecture);
     options.type = KERN_Q4_1;
+    options.seed = seed;
+    options.n_ctx = n_ctx;
     char *const path = tiny_write(&options);
-    fixture f = {.context = support_context(2, NULL)};
-    f.model = support_model(f.context, path);
+    firn_model *const model = support_model(context, path);
     support_remove(path);
+    return model;
+}
+
+static fixture set_up(const char *architecture)
+{
+    fixture f = {.context = support_context(2, NULL)};
+    f.model = open_tiny(f.context, architecture, 1, 512);
+    f.other = open_tiny(f.context, architecture, 2, 512);
+    f.shorter = open_tiny(f.context, architecture, 1, 64);
+    f.constraint = support_compile(FIRN_CONSTRAINT_REGEX, "([a-d]{2,5}|[0-9]+;){4,40}");
     support_ids(8, firn_model_describe(f.model).n_vocab, f.prompt, PROMPT);
     return f;
 }
 
-/* What comes, drafting up to `most` tokens a step. The caller frees it. */
-static firn_generation *generate(const fixture *f, const firn_generation_parameters *parameters, firn_drafter *drafter,
-                                 size_t *n_steps)
+static void tear_down(fixture *f)
+{
+    firn_constraint_release(f->constraint);
+    firn_model_release(f->shorter);
+    firn_model_release(f->other);
+    firn_model_release(f->model);
+    firn_context_release(f->context);
+}
+
+/* What comes with these drafts, and what is told of them. The caller frees it. */
+static firn_generation *generate(const fixture *f, const firn_generation_parameters *parameters, bool constrained,
+                                 const firn_drafter_options *drafts, firn_drafter_figures *figures, size_t *n_steps)
 {
     firn_generation *generation;
+    firn_drafter *drafter;
     firn_generation_options options = firn_generation_options_default();
     options.n_logprobs = 2;
     options.n_ctx = ROOM;
+    options.constraint = constrained ? f->constraint : NULL;
     firn_session *const session = support_session(f->model, ROOM, 0);
     support_append(session, f->prompt, PROMPT);
+    cr_assert_eq(firn_drafter_create(f->model, drafts, &drafter, NULL), FIRN_OK);
     cr_assert_eq(firn_generation_create(f->model, parameters, &options, f->prompt, PROMPT, &generation, NULL), FIRN_OK);
-    for (*n_steps = 0; firn_generation_end(generation) == FIRN_END_NOT_YET; (*n_steps)++)
-        cr_assert_eq(firn_drafter_advance(drafter, generation, session, NULL), FIRN_OK);
+    for (*n_steps = 0; firn_generation_end(generation) == FIRN_END_NOT_YET; (*n_steps)++) {
+        firn_error error = {0};
+        cr_assert_eq(firn_drafter_advance(drafter, generation, session, &error), FIRN_OK, "%s", error.message);
+        cr_assert_eq(firn_session_length(session), firn_generation_next(generation).n_keep);
+    }
+    *figures = firn_drafter_measure(drafter);
+    firn_drafter_release(drafter);
     firn_session_release(session);
     return generation;
 }
@@ -73,29 +104,63 @@ static firn_generation_parameters make_parameters(int number)
     return p;
 }
 
-static void check_family(const char *architecture)
+static firn_drafter_options drafts_of(uint32_t n_max, firn_model *draft_model, uint32_t n_min, double p_min)
 {
-    const fixture f = set_up(architecture);
-    uint64_t n_accepted = 0, n_refused = 0;
-    for (int i = 0; i < 20; i++) {
-        const firn_generation_parameters p = make_parameters(i);
-        size_t n_plain, n_drafted, n_ids;
-        firn_drafter none = {0}, drafter = {.most = 1 + (uint32_t)(i * 5) % 16};
-        firn_generation *const plain = generate(&f, &p, &none, &n_plain);
-        firn_generation *const drafted = generate(&f, &p, &drafter, &n_drafted);
+    firn_drafter_options options = firn_drafter_options_default();
+    options.n_max = n_max;
+    options.draft_model = draft_model;
+    options.n_min = n_min;
+    options.p_min = p_min;
+    return options;
+}
+
+enum { KINDS = 5 };
+
+/* Drafts of several kinds with one setting against none; adds what became of them. */
+static void compare(const fixture *f, int number, firn_drafter_figures sums[KINDS])
+{
+    const firn_generation_parameters p = make_parameters(number);
+    const bool constrained = number % 10 == 6;
+    const uint32_t n_max = 1 + (uint32_t)(number * 5) % 16;
+    const double p_min = number % 3 == 2 ? 0.002 : 0;
+    const firn_drafter_options none = drafts_of(0, NULL, 0, 0);
+    const firn_drafter_options kinds[KINDS] = {
+        drafts_of(n_max, NULL, 0, 0),       drafts_of(n_max, f->model, 1, p_min), drafts_of(n_max, f->other, 3, p_min),
+        drafts_of(n_max, f->shorter, 8, 0), drafts_of(n_max, f->other, 0, 0), /* as it pays, however that comes out */
+    };
+    firn_drafter_figures figures;
+    size_t n_plain, n_drafted;
+    firn_generation *const plain = generate(f, &p, constrained, &none, &figures, &n_plain);
+    cr_expect_eq(figures.n_drafted, 0u);
+    for (int k = 0; k < KINDS; k++) {
+        if (k > 0 && number % 2 != k % 2)
+            continue;
+        firn_generation *const drafted = generate(f, &p, constrained, &kinds[k], &figures, &n_drafted);
         check_same(plain, drafted);
-        firn_generation_ids(plain, &n_ids);
-        cr_expect_eq(none.n_drafted, 0u);
         cr_expect_leq(n_drafted, n_plain);
-        n_accepted += drafter.n_accepted;
-        n_refused += drafter.n_drafted - drafter.n_accepted;
-        firn_generation_release(plain);
+        sums[k].n_drafted += figures.n_drafted;
+        sums[k].n_accepted += figures.n_accepted;
+        sums[k].n_model_drafted += figures.n_model_drafted;
+        sums[k].n_model_accepted += figures.n_model_accepted;
         firn_generation_release(drafted);
     }
-    cr_expect(n_accepted > 50 && n_refused > 50, "%llu came true, %llu did not", (unsigned long long)n_accepted,
-              (unsigned long long)n_refused);
-    firn_model_release(f.model);
-    firn_context_release(f.context);
+    firn_generation_release(plain);
+}
+
+static void check_family(const char *architecture)
+{
+    fixture f = set_up(architecture);
+    firn_drafter_figures sums[KINDS] = {0};
+    for (int i = 0; i < 20; i++)
+        compare(&f, i, sums);
+    cr_expect(sums[0].n_accepted > 50 && sums[0].n_drafted > sums[0].n_accepted + 50, "%llu of %llu came true",
+              (unsigned long long)sums[0].n_accepted, (unsigned long long)sums[0].n_drafted);
+    cr_expect_eq(sums[0].n_model_drafted, 0u);
+    for (int k = 1; k < 4; k++)
+        cr_expect(sums[k].n_model_accepted > 15 && sums[k].n_model_drafted > sums[k].n_model_accepted,
+                  "%d: %llu of %llu came true", k, (unsigned long long)sums[k].n_model_accepted,
+                  (unsigned long long)sums[k].n_model_drafted);
+    tear_down(&f);
 }
 
 Test(drafter, changes_no_text_llama)
@@ -106,6 +171,81 @@ Test(drafter, changes_no_text_llama)
 Test(drafter, changes_no_text_gemma3)
 {
     check_family("gemma3");
+}
+
+/* A model that drafts for itself is right at any temperature, under penalties, steering and constraints. */
+Test(drafter, the_same_noise_makes_the_same_pick)
+{
+    static const char *const settings[][2] = {{"temperature", "1.5"},     {"mirostat", "2"},
+                                              {"repeat_penalty", "1.4"},  {"dry_multiplier", "1"},
+                                              {"adaptive_target", "0.1"}, {"seed", "9"}};
+    fixture f = set_up("llama");
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        for (int constrained = 0; constrained < 2; constrained++) {
+            firn_generation_parameters p = firn_generation_parameters_default();
+            const firn_drafter_options none = drafts_of(0, NULL, 0, 0), some = drafts_of(5, f.model, 5, 0);
+            firn_drafter_figures figures;
+            size_t n_plain, n_steps;
+            p.seed = 3;
+            p.temperature = 1;
+            p.n_predict = TOKENS;
+            cr_assert_eq(firn_parameter_set(&p, settings[i][0], settings[i][1], NULL), FIRN_OK);
+            firn_generation *const plain = generate(&f, &p, constrained, &none, &figures, &n_plain);
+            firn_generation *const drafted = generate(&f, &p, constrained, &some, &figures, &n_steps);
+            check_same(plain, drafted);
+            cr_expect(figures.n_model_drafted > 0);
+            cr_expect_leq(figures.n_model_drafted - figures.n_model_accepted, 1u + (uint64_t)constrained,
+                          "%s: %llu of %llu", settings[i][0], (unsigned long long)figures.n_model_accepted,
+                          (unsigned long long)figures.n_model_drafted);
+            firn_generation_release(plain);
+            firn_generation_release(drafted);
+        }
+    tear_down(&f);
+}
+
+/* Tokens that a draft model of fewer tokens doesn't have are no guess; and guessing leaves nothing behind. */
+Test(drafter, a_guess_from_fewer_logits)
+{
+    fixture f = set_up("llama");
+    firn_generation *generation;
+    firn_generation_parameters p = firn_generation_parameters_default();
+    p.seed = 5;
+    const uint32_t n_vocab = firn_model_describe(f.model).n_vocab, fewer = n_vocab / 3;
+    firn_session *const session = support_session(f.model, ROOM, 0);
+    support_append(session, f.prompt, PROMPT);
+    cr_assert_eq(firn_generation_create(f.model, &p, NULL, f.prompt, PROMPT, &generation, NULL), FIRN_OK);
+    const eng_guess_logits few = {firn_session_logits(session), fewer, 0}, all = {few.logits, n_vocab, 0};
+    const eng_guess_logits sure = {few.logits, n_vocab, 1};
+    int32_t id;
+    for (uint32_t i = 0; i < 40; i++) {
+        cr_assert(eng_generation_guess(generation, &few, i, &id));
+        cr_assert(id >= 0 && (uint32_t)id < fewer);
+    }
+    eng_generation_forget(generation);
+    cr_expect_not(eng_generation_guess(generation, &sure, 0, &id), "no token is certain");
+    cr_assert(eng_generation_guess(generation, &all, 0, &id));
+    eng_generation_forget(generation);
+    size_t n_ids;
+    cr_assert_eq(firn_generation_advance(generation, session, NULL), FIRN_OK);
+    cr_expect_eq(firn_generation_ids(generation, &n_ids)[0], id);
+    firn_generation_release(generation);
+    firn_session_release(session);
+    tear_down(&f);
+}
+
+Test(drafter, refuses_another_vocabulary)
+{
+    fixture f = set_up("llama");
+    firn_model *const gemma = open_tiny(f.context, "gemma3", 1, 512);
+    const firn_drafter_options options = drafts_of(15, gemma, 0, 0);
+    firn_drafter *drafter;
+    firn_error error = {0};
+    cr_assert_eq(firn_drafter_create(f.model, &options, &drafter, &error), FIRN_ERROR_ARGUMENT);
+    cr_expect_null(drafter);
+    cr_expect_str_eq(error.message, "token 0 is \"<|endoftext|>\" in the model and \"<unk>\" in the draft model: both "
+                                    "need the same vocabulary");
+    firn_model_release(gemma);
+    tear_down(&f);
 }
 
 /* ---- guesses ---- */
