@@ -39,6 +39,9 @@ SANITIZER_REPORT = re.compile(r"^.*(ERROR: (Address|Leak)Sanitizer|WARNING: Thre
 NOT_WITH_SANITIZERS = re.compile(r"^engine_test_(memory|reference)$")
 
 
+# What ThreadSanitizer may find something in.
+HAS_THREADS = re.compile(r"^(base|models|engine)_")
+
 # A CPU without AVX, emulated: an instruction that leaked into baseline code ends the program.
 BASELINE_CPU = ["qemu-x86_64", "-cpu", "qemu64"]
 
@@ -209,7 +212,8 @@ def main():
     if not options.no_sanitizers:
         suites.append(Suite("asan-ubsan", "asan-ubsan",
                             lambda program: not NOT_WITH_SANITIZERS.search(program.name)))
-        suites.append(Suite("tsan", "tsan", Program.is_compiled_and_plain))
+        suites.append(Suite("tsan", "tsan", lambda program: HAS_THREADS.search(program.name)
+                            and not NOT_WITH_SANITIZERS.search(program.name)))
 
     total = Result()
     for suite in suites:
