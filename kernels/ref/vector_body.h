@@ -240,8 +240,9 @@ static void store_value(const float *value, uint32_t head_dim, uint16_t *out)
 /* A cache vector: as stored, or widened before because many rows read it. */
 ALWAYS_INLINE lanes load_cache(const kern_attention *a, const void *cache, size_t index, bool wide)
 {
-    if (!wide && index % 32 == 0) /* decode: a chunk is little work, and the next lies elsewhere */
-        __builtin_prefetch((const char *)((const uint16_t *)cache + index) + a->next);
+    /* decode: the next chunk lies elsewhere; fetched beside this one, it is more than the first-level cache holds */
+    if (!wide && index % 32 == 0)
+        __builtin_prefetch((const char *)((const uint16_t *)cache + index) + a->next, 0, 2);
     return wide ? lanes_load((const float *)cache + index) : lanes_load_half((const uint16_t *)cache + index);
 }
 
