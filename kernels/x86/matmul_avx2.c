@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quantised matmul with AVX2: a register holds one k-group of 8 of a tile's 16 rows as unsigned bytes, vpmaddubsw
- * multiplies them with four broadcast inputs, and int16 sums are widened before they can overflow: 8 k-groups of 4-bit
- * weights (8*2*15*127), 4 of 5-bit, 2 of 6-bit ones stay below 2^15. Q8_0 is widened to int16 for vpmaddwd.
+ * Quantised matmul with AVX2: vpmaddubsw on eight rows, and sums in int16 as far as they go. Q8_0 is widened to int16
+ * for vpmaddwd.
  */
 #include "kernels/x86/rows_avx2.h"
 #include "kernels/x86/q8_0.h"
@@ -11,8 +10,6 @@
 enum { ROWS_SIGNED = 1 };
 
 #include "kernels/ref/forms_body.h"
-
-enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
 
 ALWAYS_INLINE __m256i broadcast_int(const uint8_t *bytes)
 {
@@ -25,153 +22,29 @@ ALWAYS_INLINE __m256 broadcast_float(const uint8_t *bytes)
 }
 
 /* Products of four inputs, summed by pairs in int16. Signed weights pass their signs to the inputs. */
-ALWAYS_INLINE __m256i multiply(const form f, __m256i weights, const uint8_t *q)
+ALWAYS_INLINE rows_int rows_multiply_bytes(rows_int weights, const uint8_t *q, bool negative)
 {
-    const __m256i inputs = broadcast_int(q);
-    if (is_iq4(f))
+    const rows_int inputs = broadcast_int(q);
+    if (negative)
         return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(inputs, weights));
     return _mm256_maddubs_epi16(weights, inputs);
 }
 
-/* As int16 twice in each dword. */
-ALWAYS_INLINE __m256i twice(__m256i a)
+ALWAYS_INLINE rows_int rows_add_words(rows_int a, rows_int b)
 {
-    return _mm256_blend_epi16(a, _mm256_slli_epi32(a, 16), 0xaa);
+    return _mm256_add_epi16(a, b);
 }
 
-/* Whether k-groups 0 to 3 and 4 to 7 have sums of their own: halves to be scaled, or products too large to add. */
-ALWAYS_INLINE bool sums_apart(form f)
+/* Products of words, summed by pairs in int32. */
+ALWAYS_INLINE rows_int rows_multiply_words(rows_int a, rows_int b)
 {
-    return has_halves(f) || largest(f) * 127 * 4 > INT16_MAX;
-}
-
-/* How many pairs of k-groups an int16 sum takes before it is widened; a sum of halves takes one group of each pair. */
-ALWAYS_INLINE int flush_interval(form f)
-{
-    const int groups = INT16_MAX / (largest(f) * 127 * 2), pairs = sums_apart(f) ? groups : groups / 2;
-    return pairs >= 4 ? 4 : pairs >= 2 ? 2 : 1;
+    return _mm256_madd_epi16(a, b);
 }
 
 /* Keeps the compiler from computing all products of a block before adding any, which fills and spills the registers. */
 #define IN_REGISTER(value) __asm__ volatile("" : "+x"(value))
 
-/*
- * Exact sums of one block's products for eight rows and `columns` columns; those of the second half apart where it has
- * a float scale.
- */
-ALWAYS_INLINE void sum_products(const form f, const form_view *v, const uint8_t *block, const uint32_t columns,
-                                __m256i *sums, __m256i *second_sums)
-{
-    const __m256i ones = _mm256_set1_epi16(1);
-    const __m256i first_scale = has_subscales(f) ? twice(v->subscale[0]) : ones;
-    const __m256i second_scale = has_subscales(f) ? twice(v->subscale[1]) : ones;
-    const int flush = flush_interval(f);
-    __m256i low16[KERN_PANEL], high16[KERN_PANEL]; /* k-groups 0 to 3, and 4 to 7; or both in low16 */
-    for (uint32_t c = 0; c < columns; c++)
-        sums[c] = second_sums[c] = _mm256_setzero_si256();
-#pragma GCC unroll 4
-    for (int g = 0; g < 4; g++) {
-        __m256i low, high;
-        load_groups(f, v, g, &low, &high);
-#pragma GCC unroll 4
-        for (uint32_t c = 0; c < columns; c++) {
-            const uint8_t *const q = block + 12 * columns + 4 * c + 4 * columns * (uint32_t)g;
-            const __m256i first = multiply(f, low, q), second = multiply(f, high, q + 16 * columns);
-            const bool start = g % flush == 0, end = (g + 1) % flush == 0;
-            if (sums_apart(f)) {
-                low16[c] = start ? first : _mm256_add_epi16(low16[c], first);
-                high16[c] = start ? second : _mm256_add_epi16(high16[c], second);
-                IN_REGISTER(low16[c]);
-                IN_REGISTER(high16[c]);
-                if (end && has_two_scales(f)) {
-                    sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(low16[c], ones));
-                    second_sums[c] = _mm256_add_epi32(second_sums[c], _mm256_madd_epi16(high16[c], ones));
-                } else if (end) {
-                    sums[c] = _mm256_add_epi32(sums[c], _mm256_add_epi32(_mm256_madd_epi16(low16[c], first_scale),
-                                                                         _mm256_madd_epi16(high16[c], second_scale)));
-                }
-            } else {
-                low16[c] = start ? first : _mm256_add_epi16(low16[c], first);
-                low16[c] = _mm256_add_epi16(low16[c], second);
-                IN_REGISTER(low16[c]);
-                if (end)
-                    sums[c] = _mm256_add_epi32(sums[c], _mm256_madd_epi16(low16[c], ones));
-            }
-        }
-    }
-}
-
-/* One tile times `columns` columns (1 or 4, a constant where this is inlined), of which `n_out` are stored. */
-ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
-{
-    const __m256i zero = _mm256_set1_epi32(-zero_point(f)), nothing = _mm256_setzero_si256();
-    __m256 results[2][KERN_PANEL];
-    for (uint32_t c = 0; c < columns; c++)
-        results[0][c] = results[1][c] = _mm256_setzero_ps();
-    for (uint32_t b = 0; b < n_blocks; b++) {
-        const uint8_t *const block = x + (size_t)b * columns * KERN_INT8_BYTES;
-#pragma GCC unroll 2
-        for (uint32_t half = 0; half < 2; half++) {
-            /* the second half loads its inputs again: kept in registers from the first, they would be spilled */
-            __asm__ volatile("" ::: "memory");
-            const form_view v = view(f, tile, b, half);
-            __m256i sums[KERN_PANEL], second_sums[KERN_PANEL];
-            sum_products(f, &v, block, columns, sums, second_sums);
-#pragma GCC unroll 4
-            for (uint32_t c = 0; c < columns; c++) {
-                const uint8_t *const column = block + 4 * c;
-                const uint8_t *const input_sums = column + 8 * columns;
-                __m256i sum = sums[c];
-                if (has_subscales(f)) { /* the zero point times both sums, each with its scale */
-                    const __m256i inputs = rows_multiply_pair(v.subscale[0], v.subscale[1], input_sums);
-                    if (zero_point(f) != 0)
-                        sum = _mm256_sub_epi32(sum, _mm256_mullo_epi32(inputs, _mm256_set1_epi32(zero_point(f))));
-                } else if (zero_point(f) != 0) {
-                    sum =
-                        _mm256_add_epi32(sum, rows_multiply_pair(zero, has_two_scales(f) ? nothing : zero, input_sums));
-                }
-                const __m256 x_scale = broadcast_float(column), scale = _mm256_mul_ps(v.scale, x_scale);
-                results[half][c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum), results[half][c]);
-                if (has_two_scales(f)) {
-                    const __m256i second =
-                        _mm256_add_epi32(second_sums[c], rows_multiply_pair(nothing, zero, input_sums));
-                    results[half][c] = _mm256_fmadd_ps(_mm256_mul_ps(v.second_scale, x_scale),
-                                                       _mm256_cvtepi32_ps(second), results[half][c]);
-                }
-                if (has_minimum(f))
-                    results[half][c] =
-                        _mm256_fmadd_ps(v.minimum, broadcast_float(column + 4 * columns), results[half][c]);
-                if (has_subminima(f)) {
-                    const __m256i inputs = rows_multiply_pair(v.subminimum[0], v.subminimum[1], input_sums);
-                    results[half][c] = _mm256_fmadd_ps(_mm256_mul_ps(v.minimum, x_scale), _mm256_cvtepi32_ps(inputs),
-                                                       results[half][c]);
-                }
-            }
-        }
-    }
-#pragma GCC unroll 4
-    for (uint32_t c = 0; c < columns; c++) {
-        if (c < n_out) {
-            _mm256_storeu_ps(out + c * out_stride, results[0][c]);
-            _mm256_storeu_ps(out + c * out_stride + 8, results[1][c]);
-        }
-    }
-}
-
-ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, float *out)
-{
-    tile_columns(f, tile, n_blocks, x, 1, 1, out, 0);
-}
-
-ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                uint32_t n_columns, float *out, size_t out_stride)
-{
-    for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        tile_columns(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, KERN_PANEL, n_columns - c,
-                     out + c * out_stride, out_stride);
-}
-
+#include "kernels/x86/pairs_body.h"
 #include "kernels/x86/codebook_avx2_body.h"
 #include "kernels/ref/matmul_body.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quantised matmul with AVX-512 but without VNNI: vpmaddubsw on sixteen rows, widened at once. Q8_0, whose inputs are
- * int16, goes as in AVX2.
+ * Quantised matmul with AVX-512 but without VNNI: vpmaddubsw on sixteen rows, and sums in int16 as far as they go.
+ * Q8_0, whose inputs are int16, goes as in AVX2.
  */
 #include "kernels/x86/rows_avx512.h"
 #include "kernels/vector.h"
@@ -10,22 +10,33 @@ enum { ROWS_SIGNED = 1 };
 
 #include "kernels/ref/forms_body.h"
 
-/*
- * sums + products of four weights and four inputs of each row. Two products of at most 127 * 127 stay in an int16;
- * negative weights pass their signs to the inputs.
- */
-ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *q, bool negative)
+/* Products of four inputs, summed by pairs in int16. Signed weights pass their signs to the inputs. */
+ALWAYS_INLINE rows_int rows_multiply_bytes(rows_int weights, const uint8_t *q, bool negative)
 {
-    __m512i inputs = _mm512_set1_epi32((int32_t)kern_load32(q));
+    rows_int inputs = rows_splat((int32_t)kern_load32(q));
     if (negative) {
         inputs = _mm512_mask_sub_epi8(inputs, _mm512_movepi8_mask(weights), _mm512_setzero_si512(), inputs);
         weights = _mm512_abs_epi8(weights);
     }
-    const __m512i pairs = _mm512_maddubs_epi16(weights, inputs);
-    return _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    return _mm512_maddubs_epi16(weights, inputs);
 }
 
-#include "kernels/ref/dot_columns_body.h"
+ALWAYS_INLINE rows_int rows_add_words(rows_int a, rows_int b)
+{
+    return _mm512_add_epi16(a, b);
+}
+
+/* Products of words, summed by pairs in int32. */
+ALWAYS_INLINE rows_int rows_multiply_words(rows_int a, rows_int b)
+{
+    return _mm512_madd_epi16(a, b);
+}
+
+/* There are registers enough. */
+#define IN_REGISTER(value) ((void)0)
+
+#include "kernels/x86/pairs_body.h"
+
 /* Sums of four products of bytes without and with a sign, of which two stay in an int16. */
 ALWAYS_INLINE __m512i multiply_bytes(__m512i weights, __m512i inputs)
 {
