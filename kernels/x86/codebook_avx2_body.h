@@ -69,15 +69,20 @@ ALWAYS_INLINE __m256i each_eight_times(const uint32_t *four)
 
 /* ---- one column ---- */
 
+ALWAYS_INLINE void read_row(const kern_type type, const uint8_t *block, codebook_row *row, uint16_t *codes)
+{
+    (void)codes;
+    read_beside(type, block, row);
+}
+
 /* Eight blocks of one row: what is to be multiplied and added for each, scale and sum. */
 ALWAYS_INLINE void codebook_terms(const kern_type type, const uint16_t *words, const uint8_t *block,
-                                  const codebook_inputs *in, uint32_t s, float *terms)
+                                  const codebook_row *row, const uint16_t *codes, const codebook_inputs *in, uint32_t s,
+                                  float *terms)
 {
     const uint8_t *const q = in->q + (size_t)s * SUPER;
-    codebook_row row;
     __m256i sums[SUPER_BLOCKS];
-    (void)words;
-    read_beside(type, block, &row);
+    (void)words, (void)codes;
     /* the two subscales of a block for eight products of two each */
     const __m256i spread =
         _mm256_setr_epi64x(0x0100010001000100, 0x0100010001000100, 0x0302030203020302, 0x0302030203020302);
@@ -85,13 +90,13 @@ ALWAYS_INLINE void codebook_terms(const kern_type type, const uint16_t *words, c
     for (uint32_t b = 0; b < SUPER_BLOCKS; b++) {
         __m256i bytes = magnitudes(type, block, b), inputs = load_256(q + KERN_BLOCK * b);
         if (is_iq1(type))
-            bytes = _mm256_add_epi8(bytes, each_eight_times(&row.extras[b]));
+            bytes = _mm256_add_epi8(bytes, each_eight_times(&row->extras[b]));
         else
-            inputs = negate_where(inputs, &row.extras[b]);
+            inputs = negate_where(inputs, &row->extras[b]);
         __m256i factors = _mm256_set1_epi16(1);
         if (kern_codebook_subscales(type)) {
             int pair;
-            memcpy(&pair, row.subscales + 2 * b, sizeof pair);
+            memcpy(&pair, row->subscales + 2 * b, sizeof pair);
             factors = _mm256_shuffle_epi8(_mm256_set1_epi32(pair), spread);
         }
         sums[b] = _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, inputs), factors);
@@ -101,10 +106,10 @@ ALWAYS_INLINE void codebook_terms(const kern_type type, const uint16_t *words, c
     __m256i sum =
         _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31));
     if (codebook_zero(type) != 0) {
-        const __m256i inputs = _mm256_madd_epi16(load_256(row.subscales), load_256(in->sums + s * 2 * SUPER_BLOCKS));
+        const __m256i inputs = _mm256_madd_epi16(load_256(row->subscales), load_256(in->sums + s * 2 * SUPER_BLOCKS));
         sum = _mm256_sub_epi32(sum, _mm256_mullo_epi32(inputs, _mm256_set1_epi32(codebook_zero(type))));
     }
-    _mm256_storeu_ps(terms, _mm256_mul_ps(row.scales, _mm256_loadu_ps(in->scales + s * SUPER_BLOCKS)));
+    _mm256_storeu_ps(terms, _mm256_mul_ps(row->scales, _mm256_loadu_ps(in->scales + s * SUPER_BLOCKS)));
     _mm256_storeu_ps(terms + SUPER_BLOCKS, _mm256_cvtepi32_ps(sum));
 }
 

@@ -137,26 +137,31 @@ ALWAYS_INLINE __m128i two_eights(const uint64_t *first, const uint64_t *second)
 }
 
 /* The entries of eight codes. */
-ALWAYS_INLINE __m512i eight_entries(const uint64_t *values, __m128i codes)
+ALWAYS_INLINE __m512i eight_entries(const uint64_t *values, const uint16_t *codes)
 {
-    const uint64_t first = (uint64_t)_mm_cvtsi128_si64(codes), last = (uint64_t)_mm_extract_epi64(codes, 1);
-    const __m256i low = _mm256_set_m128i(two_eights(values + (uint16_t)(first >> 32), values + (first >> 48)),
-                                         two_eights(values + (uint16_t)first, values + (uint16_t)(first >> 16)));
-    const __m256i high = _mm256_set_m128i(two_eights(values + (uint16_t)(last >> 32), values + (last >> 48)),
-                                          two_eights(values + (uint16_t)last, values + (uint16_t)(last >> 16)));
+    const __m256i low = _mm256_set_m128i(two_eights(values + codes[2], values + codes[3]),
+                                         two_eights(values + codes[0], values + codes[1]));
+    const __m256i high = _mm256_set_m128i(two_eights(values + codes[6], values + codes[7]),
+                                          two_eights(values + codes[4], values + codes[5]));
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
+/* What is read of a row's 256 weights before any of them is looked up. */
+ALWAYS_INLINE void read_row(const kern_type type, const uint8_t *block, codebook_row *row, uint16_t *codes)
+{
+    read_beside(type, block, row);
+    if (word_count(type) == 0)
+        _mm512_storeu_si512(codes, long_codes(type, block));
+}
+
 /* The magnitudes of 256 weights; of IQ1 the bytes without what is beside them. */
-ALWAYS_INLINE void code_bytes(const kern_type type, const uint16_t *words, const uint8_t *block, __m512i *bytes)
+ALWAYS_INLINE void code_bytes(const kern_type type, const uint16_t *words, const uint8_t *block, const uint16_t *codes,
+                              __m512i *bytes)
 {
     if (word_count(type) == 0) {
-        const uint64_t *const values = is_iq1(type) ? kern_iq1_s_values : kern_iq2_s_values;
-        const __m512i codes = long_codes(type, block);
-        bytes[0] = eight_entries(values, _mm512_castsi512_si128(codes));
-        bytes[1] = eight_entries(values, _mm512_extracti32x4_epi32(codes, 1));
-        bytes[2] = eight_entries(values, _mm512_extracti32x4_epi32(codes, 2));
-        bytes[3] = eight_entries(values, _mm512_extracti32x4_epi32(codes, 3));
+#pragma GCC unroll 4
+        for (uint32_t p = 0; p < PARTS; p++)
+            bytes[p] = eight_entries(is_iq1(type) ? kern_iq1_s_values : kern_iq2_s_values, codes + 8 * p);
         return;
     }
     const uint32_t step = is_iq3(type) ? 2 : 4;
@@ -218,28 +223,26 @@ ALWAYS_INLINE __m512i sum_extras(const kern_type type, const codebook_row *row, 
 
 /* Eight blocks of one row: what is to be multiplied and added for each, scale and sum. */
 ALWAYS_INLINE void codebook_terms(const kern_type type, const uint16_t *words, const uint8_t *block,
-                                  const codebook_inputs *in, uint32_t s, float *terms)
+                                  const codebook_row *row, const uint16_t *codes, const codebook_inputs *in, uint32_t s,
+                                  float *terms)
 {
-    codebook_row row;
     __m512i sums[PARTS];
-    read_beside(type, block, &row);
-
-    code_bytes(type, words, block, sums);
+    code_bytes(type, words, block, codes, sums);
 #pragma GCC unroll 4
     for (uint32_t p = 0; p < PARTS; p++) {
         __m512i inputs = _mm512_loadu_si512(in->q + (size_t)s * SUPER + 64 * p);
         if (!is_iq1(type))
-            inputs = _mm512_mask_sub_epi8(inputs, signs_of(&row, p), _mm512_setzero_si512(), inputs);
+            inputs = _mm512_mask_sub_epi8(inputs, signs_of(row, p), _mm512_setzero_si512(), inputs);
         sums[p] = multiply_bytes(sums[p], inputs);
     }
-    __m512i halves = sum_halves(type, &row, sums);
+    __m512i halves = sum_halves(type, row, sums);
     if (is_iq1(type))
-        halves = _mm512_add_epi32(halves, sum_extras(type, &row, in->eights + (size_t)s * SUPER / 8));
+        halves = _mm512_add_epi32(halves, sum_extras(type, row, in->eights + (size_t)s * SUPER / 8));
     /* parts 0 and 1 are the halves of even blocks, 2 and 3 of odd ones */
     const __m512i both = _mm512_add_epi32(halves, _mm512_shuffle_i32x4(halves, halves, _MM_SHUFFLE(2, 3, 0, 1)));
     const __m512i order = _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 0, 0, 0, 0, 0, 0, 0, 0);
     const __m256i sum = _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, both));
-    _mm256_storeu_ps(terms, _mm256_mul_ps(row.scales, _mm256_loadu_ps(in->scales + s * SUPER_BLOCKS)));
+    _mm256_storeu_ps(terms, _mm256_mul_ps(row->scales, _mm256_loadu_ps(in->scales + s * SUPER_BLOCKS)));
     _mm256_storeu_ps(terms + SUPER_BLOCKS, _mm256_cvtepi32_ps(sum));
 }
 
@@ -297,13 +300,13 @@ ALWAYS_INLINE void expand_codebook(const kern_type type, const uint16_t *words, 
     const row_pointers rows = tile_rows(weights, tile);
     for (uint32_t s = 0; s < n_supers; s++, out += SUPER_BLOCKS * KERN_EXPANDED_BLOCK) {
         codebook_row beside[KERN_TILE_ROWS];
+        uint16_t codes[KERN_TILE_ROWS][SUPER / 8];
         __m512i bytes[PARTS][KERN_TILE_ROWS];
+        for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
+            read_row(type, rows.at[r] + (size_t)s * block_bytes, &beside[r], codes[r]);
         for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
-            const uint8_t *const block = rows.at[r] + (size_t)s * block_bytes;
             __m512i parts[PARTS];
-            read_beside(type, block, &beside[r]);
-
-            code_bytes(type, words, block, parts);
+            code_bytes(type, words, rows.at[r] + (size_t)s * block_bytes, codes[r], parts);
             for (uint32_t p = 0; p < PARTS; p++)
                 bytes[p][r] = expanded_bytes(type, &beside[r], p, parts[p]);
         }

@@ -2,7 +2,7 @@
 /*
  * The types with codebooks as matmul_body.h wants them: rows times one column, one row after the other as they lie in
  * memory, and any type's tile expanded. What includes this has defined, for one type, fill_words() (its codebook in
- * the form that it likes), codebook_terms() and expand_codebook().
+ * the form that it likes), read_row(), codebook_terms() and expand_codebook().
  */
 #ifndef FIRN_KERNELS_X86_CODEBOOK_BODY_H
 #define FIRN_KERNELS_X86_CODEBOOK_BODY_H
@@ -43,15 +43,30 @@ ALWAYS_INLINE codebook_inputs split_column(const uint8_t *x, uint32_t n_blocks, 
     return in;
 }
 
+/*
+ * What is beside several blocks is read before the weights of the first are looked up: a processor sees a few blocks
+ * ahead, and it takes longer than that until signs are masks and codes are addresses (Zen 4: a fifth to a half faster).
+ */
+enum { TOGETHER = 8 };
+
 ALWAYS_INLINE void codebook_tile(const kern_type type, const uint16_t *words, const kern_matrix *weights, uint32_t tile,
                                  const codebook_inputs *in, float *out)
 {
     const uint32_t n_supers = weights->n_inputs / SUPER, block_bytes = kern_type_find(type)->block_bytes;
     const row_pointers rows = tile_rows(weights, tile);
-    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
-        for (uint32_t s = 0; s < n_supers; s++)
-            codebook_terms(type, words, rows.at[r] + (size_t)s * block_bytes, in, s,
-                           in->terms + (size_t)s * SUPER_TERMS + r * 2 * SUPER_BLOCKS);
+    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
+        codebook_row beside[TOGETHER];
+        uint16_t codes[TOGETHER][SUPER / 8];
+        for (uint32_t first = 0; first < n_supers; first += TOGETHER) {
+            const uint32_t n = n_supers - first < TOGETHER ? n_supers - first : TOGETHER;
+            const uint8_t *const blocks = rows.at[r] + (size_t)first * block_bytes;
+            for (uint32_t i = 0; i < n; i++)
+                read_row(type, blocks + (size_t)i * block_bytes, &beside[i], codes[i]);
+            for (uint32_t i = 0; i < n; i++)
+                codebook_terms(type, words, blocks + (size_t)i * block_bytes, &beside[i], codes[i], in, first + i,
+                               in->terms + (size_t)(first + i) * SUPER_TERMS + r * 2 * SUPER_BLOCKS);
+        }
+    }
     for (uint32_t half = 0; half < 2; half++) {
         __m256 result = _mm256_setzero_ps();
         for (uint32_t s = 0; s < n_supers; s++)
