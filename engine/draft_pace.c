@@ -9,7 +9,7 @@ static const double FIRST_WEIGHT = 8;        /* which counts as much as so many 
 static const double OTHERS_WEIGHT = 3;       /* and what is known of other texts as so many of this one */
 static const double MEMORY = 0.9;            /* what is known after a step of what was known before */
 static const double ONE = 0.5, NEWEST = 0.2; /* how much a first measurement counts, and how much a later one */
-static const double WORTH = 1.03;            /* drafts must make texts so much faster */
+static const double WORTH = 1.05;            /* drafts must make texts so much faster */
 
 static double rows_of(int point)
 {
