@@ -195,6 +195,12 @@ typedef struct kern_table {
 
     /* Writes the numbers, ascending, of logits that are not below `floor`, and returns how many. */
     uint32_t (*reaching)(const float *logits, uint32_t n, float floor, int32_t *numbers);
+
+    /* x[i] = kern_exp(x[i]) */
+    void (*exponentials)(float *x, uint32_t n);
+
+    /* The sum of exp(logit - highest), with the bits of eng_sum_exp, which has no table of kernels. */
+    double (*sum_exponentials)(const float *logits, uint32_t n, float highest);
 } kern_table;
 
 /* The kernels for `level` or, where it has none of its own, the next lower one. `level` must be available here. */

@@ -76,11 +76,53 @@ static uint32_t reaching(const float *logits, uint32_t n, float floor, int32_t *
     return n_found;
 }
 
+/*
+ * e^d for d from -87 to 0, and 0 for every other d and for NaN, without fused operations: what engine/logprobs.c has
+ * for CPUs of the baseline.
+ */
+ALWAYS_INLINE lanes plain_exp(lanes d)
+{
+    const lanes lowest = lanes_splat(-87.0f), zero = lanes_splat(0.0f), shift = lanes_splat(0x1.8p+23f);
+    const lanes x = lanes_where_at_most(lanes_where_at_most(d, lowest, d), d, zero);
+    const lanes n = lanes_subtract(lanes_add(lanes_multiply(x, lanes_splat(KERN_LOG2_E)), shift), shift);
+    const lanes high = lanes_multiply(n, lanes_splat(KERN_LN2_HIGH)),
+                low = lanes_multiply(n, lanes_splat(KERN_LN2_LOW));
+    const lanes r = lanes_subtract(lanes_subtract(x, high), low);
+    lanes p = lanes_add(lanes_multiply(lanes_splat(KERN_EXP_6), r), lanes_splat(KERN_EXP_5));
+    p = lanes_add(lanes_multiply(p, r), lanes_splat(KERN_EXP_4));
+    p = lanes_add(lanes_multiply(p, r), lanes_splat(KERN_EXP_3));
+    p = lanes_add(lanes_multiply(p, r), lanes_splat(KERN_EXP_2));
+    p = lanes_add(lanes_multiply(p, lanes_multiply(r, r)), r);
+    p = lanes_multiply(lanes_add(p, lanes_splat(1.0f)), lanes_power_of_two(n));
+    return lanes_where_at_most(lanes_where_at_most(p, lowest, d), d, zero);
+}
+
+static double sum_exponentials(const float *logits, uint32_t n, float highest)
+{
+    double sum = 0;
+    for (uint32_t piece = 0; piece < n; piece += KERN_PIECE) {
+        const uint32_t end = n - piece < KERN_PIECE ? n : piece + KERN_PIECE;
+        lanes part = lanes_splat(0.0f);
+        for (uint32_t i = piece; i < end; i += KERN_LANES)
+            part = lanes_add(part, plain_exp(lanes_subtract(load_logits(logits + i, end - i), lanes_splat(highest))));
+        sum += (double)lanes_sum(part);
+    }
+    return sum;
+}
+
+static void exponentials(float *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += KERN_LANES)
+        store_part(x + i, lanes_exp(load_part(x + i, n - i)), n - i);
+}
+
 static void fill_candidates(kern_table *table)
 {
     table->sum_weights = sum_weights;
     table->contenders = contenders;
     table->reaching = reaching;
+    table->exponentials = exponentials;
+    table->sum_exponentials = sum_exponentials;
 }
 
 #endif

@@ -13,6 +13,15 @@
 
 /* ---- elementwise functions: kernels/math.h lane by lane ---- */
 
+#ifndef LANES_SCALE
+/* a * 2^n, rounded once; a is about 1, n an integer from -151 to 129 */
+ALWAYS_INLINE lanes lanes_scale(lanes a, lanes n)
+{
+    const lanes half = lanes_floor(lanes_multiply(n, lanes_splat(0.5f)));
+    return lanes_multiply(lanes_multiply(a, lanes_power_of_two(half)), lanes_power_of_two(lanes_subtract(n, half)));
+}
+#endif
+
 ALWAYS_INLINE lanes lanes_exp(lanes x)
 {
     x = lanes_minimum(x, lanes_splat(KERN_EXP_HIGHEST));
@@ -27,9 +36,7 @@ ALWAYS_INLINE lanes lanes_exp(lanes x)
     p = lanes_fma(p, r, lanes_splat(KERN_EXP_2));
     p = lanes_fma(p, lanes_multiply(r, r), r);
     p = lanes_add(p, lanes_splat(1.0f));
-    const lanes half = lanes_floor(lanes_multiply(n, lanes_splat(0.5f)));
-    p = lanes_multiply(p, lanes_power_of_two(half));
-    return lanes_multiply(p, lanes_power_of_two(lanes_subtract(n, half)));
+    return lanes_scale(p, n);
 }
 
 ALWAYS_INLINE lanes lanes_tanh(lanes x)

@@ -104,6 +104,12 @@ static inline lanes lanes_power_of_two(lanes a)
     return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
 }
 
+#define LANES_SCALE
+static inline lanes lanes_scale(lanes a, lanes n)
+{
+    return _mm512_scalef_ps(a, n);
+}
+
 static inline lanes lanes_copy_sign(lanes a, lanes b)
 {
     const __m512 sign = _mm512_set1_ps(-0.0f);

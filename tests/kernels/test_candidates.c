@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What sampling does to whole vocabularies: every level gives the scalar one's bits, and that gives what is defined. */
+#include "engine/logprobs.h"
+#include "kernels/math.h"
 #include "tests/support/kernels.h"
 
 #include <criterion/criterion.h>
@@ -156,6 +158,36 @@ Test(candidates, reaching_a_floor)
                 if (c.logits[i] >= 4.5f)
                     cr_assert(at < n && ids[at++] == (int32_t)i, "%s", kern_level_name((kern_level)level));
             cr_assert_eq(at, n);
+        }
+        free((float *)c.logits);
+    }
+}
+
+Test(candidates, exponentials)
+{
+    support_random random = {6};
+    for (int s = 0; s < SIZES; s++)
+        for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
+            const kern_table table = kern_table_for((kern_level)level);
+            float x[MOST], y[MOST];
+            for (uint32_t i = 0; i < sizes[s]; i++)
+                y[i] = x[i] = i % 50 == 7 ? -INFINITY : 110 * support_random_float(&random);
+            table.exponentials(x, sizes[s]);
+            for (uint32_t i = 0; i < sizes[s]; i++)
+                cr_assert_eq(x[i], kern_exp(y[i]), "%s: %g", kern_level_name((kern_level)level), (double)y[i]);
+        }
+}
+
+Test(candidates, sums_of_exponentials_are_those_of_logprobs)
+{
+    support_random random = {7};
+    for (int s = 0; s < SIZES; s++) {
+        const kern_candidates c = make(&random, sizes[s], 1);
+        const double expected = eng_sum_exp(c.logits, c.n, c.highest);
+        for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
+            const kern_table table = kern_table_for((kern_level)level);
+            cr_assert(table.sum_exponentials(c.logits, c.n, c.highest) == expected, "%s: %u logits",
+                      kern_level_name((kern_level)level), c.n);
         }
         free((float *)c.logits);
     }
