@@ -2,6 +2,7 @@
 #include "engine/candidates.h"
 
 #include "engine/logprobs.h"
+#include "engine/ranking.h"
 #include "kernels/math.h"
 
 #include <stdlib.h>
@@ -15,7 +16,8 @@ bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab, const kern_table
     c->memory = calloc(n_vocab, sizeof *c->memory);
     c->keys = calloc(n_vocab, sizeof *c->keys); /* pages that no stage touches are never made */
     c->own = calloc(n_vocab, sizeof *c->own);
-    return c->blocks != NULL && c->memory != NULL && c->keys != NULL && c->own != NULL;
+    c->weights = calloc(n_vocab, sizeof *c->weights);
+    return c->blocks != NULL && c->memory != NULL && c->keys != NULL && c->own != NULL && c->weights != NULL;
 }
 
 void eng_candidates_free(eng_candidates *c)
@@ -24,6 +26,7 @@ void eng_candidates_free(eng_candidates *c)
     free(c->memory);
     free(c->keys);
     free(c->own);
+    free(c->weights);
 }
 
 void eng_candidates_begin(eng_candidates *c, const float *logits)
@@ -31,42 +34,13 @@ void eng_candidates_begin(eng_candidates *c, const float *logits)
     c->logits = logits;
     c->first = NULL;
     c->count = 0;
-    c->ranked = c->surveyed = false;
+    c->ranked = c->surveyed = c->listed = c->weighed = false;
     c->divisor = 1;
 }
-
-/* ---- a heap ---- */
 
 bool eng_candidate_better(eng_candidate a, eng_candidate b)
 {
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
-}
-
-static void sift_down(eng_candidate *heap, size_t count, size_t at)
-{
-    const eng_candidate moved = heap[at];
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && eng_candidate_better(heap[child + 1], heap[child]);
-        if (!eng_candidate_better(heap[child], moved))
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = moved;
-}
-
-void eng_heap_build(eng_candidate *heap, size_t count)
-{
-    for (size_t i = count / 2; i-- > 0;)
-        sift_down(heap, count, i);
-}
-
-eng_candidate eng_heap_pop(eng_candidate *heap, size_t count)
-{
-    const eng_candidate best = heap[0];
-    heap[0] = heap[count - 1];
-    sift_down(heap, count - 1, 0);
-    heap[count - 1] = best;
-    return best;
 }
 
 /* ---- the highest logit ---- */
@@ -77,7 +51,7 @@ static float survey_blocks(eng_candidates *c)
     for (uint32_t b = 0; b < c->n_blocks; b++) {
         const uint32_t start = b * BLOCK, rest = c->n_vocab - start;
         const float x = eng_highest_logit(c->logits + start, rest < BLOCK ? rest : BLOCK);
-        c->blocks[b] = (eng_candidate){x, (int32_t)b};
+        c->blocks[b] = x;
         highest = x > highest ? x : highest;
     }
     return highest;
@@ -100,31 +74,37 @@ bool eng_candidates_survey(eng_candidates *c)
 
 /* ---- lists ---- */
 
-static void set_list(eng_candidates *c, eng_candidate *first, size_t count, bool ranked)
+void eng_candidates_set_list(eng_candidates *c, eng_candidate *first, size_t count, bool ranked)
 {
     c->logits = NULL;
     c->first = first;
     c->count = count;
     c->ranked = ranked;
+    c->listed = c->weighed = false;
 }
 
-void eng_candidates_gather(eng_candidates *c, float floor)
+size_t eng_candidates_between(const eng_candidates *c, float floor, float below, eng_candidate *out)
 {
     size_t count = 0;
-    floor = floor < -FLT_MAX ? -FLT_MAX : floor;
     for (uint32_t b = 0; b < c->n_blocks; b++) {
-        if (c->blocks[b].logit < floor)
+        if (c->blocks[b] < floor)
             continue;
-        const uint32_t start = (uint32_t)c->blocks[b].id * BLOCK, rest = c->n_vocab - start;
+        const uint32_t start = b * BLOCK, rest = c->n_vocab - start;
         int32_t numbers[BLOCK];
         const uint32_t n = c->kernels->reaching(c->logits + start, rest < BLOCK ? rest : BLOCK, floor, numbers);
         for (uint32_t i = 0; i < n; i++) {
             const float logit = c->logits[start + (uint32_t)numbers[i]];
-            c->memory[count] = (eng_candidate){logit, (int32_t)start + numbers[i]};
-            count += logit <= FLT_MAX;
+            out[count] = (eng_candidate){logit, (int32_t)start + numbers[i]};
+            count += logit < below;
         }
     }
-    set_list(c, c->memory, count, false);
+    return count;
+}
+
+void eng_candidates_gather(eng_candidates *c, float floor)
+{
+    const size_t count = eng_candidates_between(c, floor < -FLT_MAX ? -FLT_MAX : floor, INFINITY, c->memory);
+    eng_candidates_set_list(c, c->memory, count, false);
 }
 
 void eng_candidates_list(eng_candidates *c)
@@ -149,103 +129,17 @@ void eng_candidates_cut(eng_candidates *c, double floor)
         if ((double)c->first[i].logit >= floor)
             c->first[kept++] = c->first[i];
     c->count = kept;
+    c->weighed = false;
 }
 
 /* ---- ranking ---- */
 
-/*
- * Leaves of a list, in any order, at least the k best and not many more, so that a heap needn't take what it will not
- * give: k are those above some bound, and bounds are tried in one pass by counting.
- */
-static void narrow(eng_candidates *c, size_t k)
-{
-    enum { BINS = 2048 };
-    uint32_t counts[BINS] = {0};
-    float lowest = c->first[0].logit, highest = lowest;
-    for (size_t i = 1; i < c->count; i++) {
-        lowest = c->first[i].logit < lowest ? c->first[i].logit : lowest;
-        highest = c->first[i].logit > highest ? c->first[i].logit : highest;
-    }
-    const float scale = (BINS - 1) / (highest - lowest);
-    if (!(scale > 0) || scale > FLT_MAX)
-        return;
-    for (size_t i = 0; i < c->count; i++)
-        counts[(size_t)((c->first[i].logit - lowest) * scale)]++;
-    size_t bin = BINS, above = 0, kept = 0;
-    while (bin > 0 && above < k)
-        above += counts[--bin];
-    for (size_t i = 0; i < c->count; i++) {
-        c->first[kept] = c->first[i];
-        kept += (size_t)((c->first[i].logit - lowest) * scale) >= bin;
-    }
-    c->count = kept;
-}
-
-/* An integer that is larger for a larger float. */
-static uint32_t rank_key(float x)
-{
-    const uint32_t bits = kern_bits_from_float(x == 0 ? 0.0f : x);
-    return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
-
-/* Ranks all of a list that lies in `memory`, of ascending ids, by their logits' digits. */
-static void rank_all(eng_candidates *c)
-{
-    enum { PASSES = 3, BITS = 11, BINS = 1 << BITS };
-    uint32_t starts[PASSES][BINS] = {{0}};
-    eng_candidate *from = c->keys, *to = c->memory;
-    for (size_t i = 0; i < c->count; i++) { /* of equal ones the lowest id is the last */
-        from[c->count - 1 - i] = c->first[i];
-        for (int pass = 0; pass < PASSES; pass++)
-            starts[pass][rank_key(c->first[i].logit) >> pass * BITS & (BINS - 1)]++;
-    }
-    for (int pass = 0; pass < PASSES; pass++) {
-        uint32_t sum = 0;
-        for (size_t bin = 0; bin < BINS; bin++) {
-            const uint32_t count = starts[pass][bin];
-            starts[pass][bin] = sum;
-            sum += count;
-        }
-        for (size_t i = 0; i < c->count; i++)
-            to[starts[pass][rank_key(from[i].logit) >> pass * BITS & (BINS - 1)]++] = from[i];
-        eng_candidate *const last = from;
-        from = to;
-        to = last;
-    }
-    set_list(c, from, c->count, true);
-}
-
-/* The k best. Blocks with a maximum below the k-th largest of the maxima have none of them. */
 void eng_candidates_keep_best(eng_candidates *c, size_t k)
 {
-    enum { WORTH_NARROWING = 8 };
-    const bool dense = c->logits != NULL;
-    if (c->ranked) {
-        const size_t kept = k < c->count ? k : c->count;
-        set_list(c, c->first + c->count - kept, kept, true);
-        return;
-    }
-    if (dense) {
-        float floor = -FLT_MAX;
-        if (k <= c->n_blocks) {
-            eng_heap_build(c->blocks, c->n_blocks);
-            for (size_t i = 0; i < k; i++)
-                floor = eng_heap_pop(c->blocks, c->n_blocks - i).logit;
-        }
-        eng_candidates_gather(c, floor);
-    }
-    k = k < c->count ? k : c->count;
-    if (dense && k > c->n_vocab / WORTH_NARROWING && k > WORTH_NARROWING * KERN_PIECE) {
-        rank_all(c);
-        set_list(c, c->first + c->count - k, k, true);
-        return;
-    }
-    if (c->count > WORTH_NARROWING * KERN_PIECE && c->count / 2 > k)
-        narrow(c, k);
-    eng_heap_build(c->first, c->count);
-    for (size_t i = 0; i < k; i++)
-        eng_heap_pop(c->first, c->count - i);
-    set_list(c, c->first + c->count - k, k, true);
+    eng_ranking ranking;
+    eng_ranking_begin(&ranking, c, -FLT_MAX);
+    const size_t n = eng_ranking_reach(&ranking, k);
+    eng_ranking_keep(&ranking, k < n ? k : n);
 }
 
 /* ---- probabilities ---- */
@@ -253,6 +147,13 @@ void eng_candidates_keep_best(eng_candidates *c, size_t k)
 double eng_candidates_weight(const eng_candidates *c, float logit)
 {
     return (double)kern_exp((float)(((double)logit - (double)c->highest) / c->divisor));
+}
+
+void eng_candidates_weights(const eng_candidates *c, const eng_candidate *last, size_t n, float *weights)
+{
+    for (size_t i = 0; i < n; i++)
+        weights[i] = (float)(((double)last[n - 1 - i].logit - (double)c->highest) / c->divisor);
+    c->kernels->exponentials(weights, (uint32_t)n);
 }
 
 kern_candidates eng_candidates_for_kernels(const eng_candidates *c)
@@ -264,28 +165,67 @@ kern_candidates eng_candidates_for_kernels(const eng_candidates *c)
 int32_t eng_candidates_likeliest(const eng_candidates *c)
 {
     uint32_t b = 0;
-    while (c->blocks[b].logit != c->highest)
+    while (c->blocks[b] != c->highest)
         b++;
-    uint32_t id = (uint32_t)c->blocks[b].id * BLOCK;
+    uint32_t id = b * BLOCK;
     while (c->logits[id] != c->highest)
         id++;
     return (int32_t)id;
 }
 
-/* Sums over all candidates, of a list in its order from the end. */
+/* Adds n of a list, from its end. */
+static void add_weights(const eng_candidates *c, const eng_candidate *first, size_t n, kern_weights *w)
+{
+    float weights[BLOCK];
+    eng_candidates_weights(c, first, n, weights);
+    for (size_t i = 0; i < n; i++) {
+        const double weight = (double)weights[i];
+        w->sum += weight;
+        w->moment += weight * (((double)first[n - 1 - i].logit - (double)c->highest) / c->divisor);
+    }
+    w->count += (uint32_t)n;
+}
+
+/* Of those that were a list, in its order from the end. */
+static void add_listed(const eng_candidates *c, kern_weights *w)
+{
+    for (uint32_t end = c->n_vocab; end > 0;) {
+        eng_candidate part[BLOCK];
+        const uint32_t start = (end - 1) / BLOCK * BLOCK;
+        size_t n = 0;
+        for (uint32_t id = start; id < end; id++)
+            if (eng_usable_logit(c->logits[id]) >= -FLT_MAX)
+                part[n++] = (eng_candidate){c->logits[id], (int32_t)id};
+        add_weights(c, part, n, w);
+        end = start;
+    }
+}
+
+/* Sums over all candidates. */
 static kern_weights sum_weights(const eng_candidates *c)
 {
-    kern_weights w = {0, 0, (uint32_t)c->count};
-    if (c->logits != NULL) {
+    kern_weights w = {0, 0, 0};
+    if (c->weighed)
+        return c->sums;
+    if (c->logits != NULL && !c->listed) {
         const kern_candidates all = eng_candidates_for_kernels(c);
         c->kernels->sum_weights(&all, &w);
+        return w;
     }
-    for (size_t i = c->count; i-- > 0;) {
-        const double weight = eng_candidates_weight(c, c->first[i].logit);
-        w.sum += weight;
-        w.moment += weight * (((double)c->first[i].logit - (double)c->highest) / c->divisor);
+    if (c->logits != NULL)
+        add_listed(c, &w);
+    for (size_t left = c->count; left > 0;) {
+        const size_t n = left < BLOCK ? left : BLOCK;
+        add_weights(c, c->first + left - n, n, &w);
+        left -= n;
     }
     return w;
+}
+
+void eng_candidates_weigh(eng_candidates *c)
+{
+    c->sums = sum_weights(c);
+    c->weighed = true;
 }
 
 double eng_candidates_total(const eng_candidates *c)
@@ -310,35 +250,43 @@ double eng_candidates_entropy(const eng_candidates *c)
  */
 void eng_candidates_keep_nucleus(eng_candidates *c, double p)
 {
-    const double total = eng_candidates_total(c);
-    if (c->logits != NULL) {
-        const double slack = 0.001; /* far more than all rounding */
-        const double least = kern_log_double((1.0 - p) / c->n_vocab * total) - slack;
-        eng_candidates_gather(c, float_below(least * c->divisor + (double)c->highest));
-    }
-    if (!c->ranked)
-        eng_heap_build(c->first, c->count);
+    const double total = eng_candidates_total(c), slack = 0.001; /* far more than all rounding */
+    const double least = kern_log_double((1.0 - p) / c->n_vocab * total) - slack;
+    const bool bounded = c->logits != NULL && !c->listed;
+    eng_ranking ranking;
+    eng_ranking_begin(&ranking, c, bounded ? float_below(least * c->divisor + (double)c->highest) : -FLT_MAX);
     double sum = 0;
-    size_t kept = 0;
-    while (kept < c->count && (kept == 0 || sum < p * total)) {
-        const eng_candidate next = c->ranked ? c->first[c->count - 1 - kept] : eng_heap_pop(c->first, c->count - kept);
-        sum += eng_candidates_weight(c, next.logit);
+    size_t kept = 0, first = 0, weighed = 0;
+    float weights[BLOCK];
+    while (kept == 0 || sum < p * total) {
+        if (kept == weighed) {
+            const size_t n = kept < ranking.count ? ranking.count : eng_ranking_reach(&ranking, 4 * kept + BLOCK / 4);
+            if (n == kept)
+                break;
+            weighed = n - kept < BLOCK ? n : kept + BLOCK;
+            eng_ranking_weights(&ranking, kept, weighed - kept, weights);
+            first = kept;
+        }
+        sum += (double)weights[kept - first];
         kept++;
     }
-    set_list(c, c->first + c->count - kept, kept, true);
+    eng_ranking_keep(&ranking, kept);
 }
 
 float *eng_candidates_edit(eng_candidates *c)
 {
-    c->surveyed = c->ranked = false;
+    if (c->listed)
+        eng_candidates_list(c);
+    c->surveyed = c->ranked = c->weighed = false;
     if (c->logits == NULL || c->logits == c->own) {
         for (size_t i = 0; c->divisor != 1 && i < c->count; i++)
             c->first[i].logit = (float)((double)c->first[i].logit / c->divisor);
         for (uint32_t i = 0; c->divisor != 1 && c->logits != NULL && i < c->n_vocab; i++)
             c->own[i] = (float)((double)c->own[i] / c->divisor);
     } else {
-        for (uint32_t i = 0; i < c->n_vocab; i++)
-            c->own[i] = c->divisor == 1 ? c->logits[i] : (float)((double)c->logits[i] / c->divisor);
+        memcpy(c->own, c->logits, c->n_vocab * sizeof *c->own);
+        for (uint32_t i = 0; c->divisor != 1 && i < c->n_vocab; i++)
+            c->own[i] = (float)((double)c->own[i] / c->divisor);
         c->logits = c->own;
     }
     c->divisor = 1;

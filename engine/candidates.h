@@ -14,7 +14,7 @@
 
 typedef struct eng_candidate {
     float logit;
-    int32_t id; /* of the token, or the number of a block */
+    int32_t id;
 } eng_candidate;
 
 typedef struct eng_candidates {
@@ -22,14 +22,18 @@ typedef struct eng_candidates {
     uint32_t n_vocab, n_blocks;
     const float *logits;   /* [n_vocab] while dense; NULL when there is a list */
     float *own;            /* [n_vocab] a copy that may be edited */
-    eng_candidate *blocks; /* [n_blocks] the largest logit of each, in any order */
+    float *blocks;         /* [n_blocks] the largest logit of each */
     eng_candidate *memory; /* [n_vocab] where lists are */
-    eng_candidate *keys;   /* [n_vocab] for ranking by something else than the logit */
+    eng_candidate *keys;   /* [n_vocab] for ranking */
+    float *weights;        /* [n_vocab] for a stage that needs them by rank or token */
     eng_candidate *first;  /* [count] the list */
     size_t count;
     bool ranked, surveyed;
+    bool listed;    /* dense, where what is defined is a list: sums go through it in a list's order */
     float highest;  /* of those that are left, once surveyed */
     double divisor; /* product of the temperatures so far: what counts is logit / divisor */
+    bool weighed;   /* the sums are known: */
+    kern_weights sums;
 } eng_candidates;
 
 /* Memory for a vocabulary; false if there is none. */
@@ -46,6 +50,11 @@ bool eng_candidates_survey(eng_candidates *c);
 void eng_candidates_gather(eng_candidates *c, float floor);
 void eng_candidates_list(eng_candidates *c); /* of all, unless there is one */
 
+/* Writes those from `floor` to below `below`, by ascending id, to `out`, unless a list has been made; how many. */
+size_t eng_candidates_between(const eng_candidates *c, float floor, float below, eng_candidate *out);
+
+void eng_candidates_set_list(eng_candidates *c, eng_candidate *first, size_t count, bool ranked);
+
 /* Keeps those whose logit is not below `floor`; the best always is kept. */
 void eng_candidates_cut(eng_candidates *c, double floor);
 
@@ -56,9 +65,14 @@ void eng_candidates_keep_nucleus(eng_candidates *c, double p);
 
 /* exp((logit - highest) / divisor): proportional to the probability, 1 for the best. */
 double eng_candidates_weight(const eng_candidates *c, float logit);
+void eng_candidates_weights(const eng_candidates *c, const eng_candidate *last, size_t n,
+                            float *weights);          /* downwards */
 double eng_candidates_total(const eng_candidates *c); /* the sum of the weights */
 
 size_t eng_candidates_count(const eng_candidates *c);
+
+/* Has the sums over all at hand until the candidates change: for stages that need several. */
+void eng_candidates_weigh(eng_candidates *c);
 
 /* Of dense ones that were surveyed: all as kernels take them, and the best. */
 kern_candidates eng_candidates_for_kernels(const eng_candidates *c);
@@ -70,10 +84,6 @@ double eng_candidates_entropy(const eng_candidates *c);
 /* Makes logits editable: returns the dense copy, or NULL if there is a list, whose logits then are free to change. */
 float *eng_candidates_edit(eng_candidates *c);
 
-/* ---- a heap of candidates, the best at index 0 ---- */
-
 bool eng_candidate_better(eng_candidate a, eng_candidate b);
-void eng_heap_build(eng_candidate *heap, size_t count);
-eng_candidate eng_heap_pop(eng_candidate *heap, size_t count); /* moves the best behind the others */
 
 #endif

@@ -79,9 +79,10 @@ firn_status eng_sampler_create(const firn_generation_parameters *parameters, uin
     sampler->steering = steering_at_start(parameters);
     sampler->marks = calloc(n_vocab, sizeof *sampler->marks);
     sampler->marked = calloc(n_vocab, sizeof *sampler->marked);
+    sampler->adaptive_weights = calloc(n_vocab, sizeof *sampler->adaptive_weights); /* mostly never touched */
     sampler->kernels = kern_table_for(level);
     if (!eng_candidates_create(&sampler->candidates, n_vocab, &sampler->kernels) || sampler->marks == NULL ||
-        sampler->marked == NULL)
+        sampler->marked == NULL || sampler->adaptive_weights == NULL)
         goto no_memory;
     compile(sampler);
     *out = sampler;
@@ -99,6 +100,7 @@ void firn_sampler_release(firn_sampler *sampler)
     eng_words_free(&sampler->words);
     free(sampler->marks);
     free(sampler->marked);
+    free(sampler->adaptive_weights);
     free(sampler->seen);
     free(sampler->z);
     free(sampler->bans);
@@ -221,9 +223,9 @@ static winner draw_dense(const firn_sampler *sampler)
     const int32_t likeliest = eng_candidates_likeliest(c); /* first: it makes the bound good at once */
     compete(&best, &sampler->noise, likeliest, scaled_logit(c, c->logits[likeliest]));
     for (uint32_t b = 0; b < c->n_blocks; b++) {
-        if (scaled_logit(c, c->blocks[b].logit) + ENG_GUMBEL_HIGHEST < best.score)
+        if (scaled_logit(c, c->blocks[b]) + ENG_GUMBEL_HIGHEST < best.score)
             continue;
-        const uint32_t first = (uint32_t)c->blocks[b].id * KERN_PIECE, rest = c->n_vocab - first;
+        const uint32_t first = b * KERN_PIECE, rest = c->n_vocab - first;
         const uint32_t count = sampler->kernels.contenders(&all, &noise, first, rest < KERN_PIECE ? rest : KERN_PIECE,
                                                            (float)best.score, ids);
         for (uint32_t i = 0; i < count; i++)
@@ -261,8 +263,8 @@ static void learn(firn_sampler *sampler, int32_t id)
         for (size_t i = 0; i < c->count; i++)
             if (c->first[i].id == id)
                 sampler->picked_probability = eng_candidates_weight(c, c->first[i].logit) / eng_candidates_total(c);
-    } else if (p->adaptive_target >= 0 && c->logits == NULL) {
-        sampler->picked_probability = (double)c->own[id];
+    } else if (sampler->adaptive_total > 0) {
+        sampler->picked_probability = (double)(float)((double)sampler->adaptive_weights[id] / sampler->adaptive_total);
     } else {
         return;
     }
@@ -276,6 +278,7 @@ static int32_t pick(firn_sampler *sampler, const float *logits, uint64_t sequenc
 {
     eng_candidates *const c = &sampler->candidates;
     sampler->noise = eng_noise_at(sampler->parameters.seed, sequence, position);
+    sampler->adaptive_total = 0;
     eng_candidates_begin(c, logits);
     for (size_t i = 0; i < sampler->n_stages; i++) {
         if (i > 0 && !eng_candidates_survey(c)) /* the first edits, and needs no survey */

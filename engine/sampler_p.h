@@ -64,6 +64,8 @@ struct firn_sampler {
     eng_steering steering;
     int32_t picked;            /* by the last pick; -1: none, or it taught nothing */
     double picked_probability; /* what it teaches */
+    double adaptive_total;     /* of the weights that adaptive-p saw; 0: it wasn't there */
+    float *adaptive_weights;   /* [n_vocab] of the tokens that it saw */
 
     eng_words words;
     eng_ban *bans; /* ascending by position */

@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "engine/firn.h"
 #include "engine/sampler_p.h"
+#include "kernels/math.h"
 #include "tests/support/distribution.h"
 
 #include <criterion/criterion.h>
@@ -432,6 +433,86 @@ static firn_sampler *make_from(const char *json, uint32_t n_vocab)
     firn_error error = {0};
     cr_assert_eq(firn_parameters_read(&parameters, json, strlen(json), "", &error), FIRN_OK, "%s", error.message);
     return make(&parameters, n_vocab);
+}
+
+/* Where the curvatures of all tokens, sorted, reach z of their sum. */
+static size_t tail_free_rank(const float *logits, uint32_t n, double z)
+{
+    ranked *const order = malloc(n * sizeof *order);
+    double total = 0, sum = 0;
+    cr_assert_not_null(order);
+    for (uint32_t i = 0; i < n; i++)
+        order[i] = (ranked){(double)logits[i], (int)i};
+    qsort(order, n, sizeof *order, by_rank);
+    const double highest = order[0].logit;
+    for (uint32_t i = 0; i < n; i++)
+        order[i].logit = (double)kern_exp((float)(order[i].logit - highest));
+    for (uint32_t i = 0; i + 2 < n; i++)
+        total += fabs(order[i].logit - 2 * order[i + 1].logit + order[i + 2].logit);
+    uint32_t rank = 0;
+    for (; rank + 2 < n; rank++) {
+        sum += fabs(order[rank].logit - 2 * order[rank + 1].logit + order[rank + 2].logit);
+        if (sum > z * total && rank > 0)
+            break;
+    }
+    free(order);
+    return rank + 2 < n ? rank : n;
+}
+
+/* The cut is the one that ranking all tokens gives, though mostly few are ranked. */
+Test(sampler, tail_free_cuts_where_ranking_all_does)
+{
+    static const double shares[] = {0, 0.3, 0.9, 0.97, 0.999, 0.999999};
+    enum { N = 30000 };
+    for (int spread = 1; spread < 40; spread *= 3) {
+        float *const logits = make_logits(N, (uint64_t)spread, (float)spread);
+        for (size_t s = 0; s < sizeof shares / sizeof shares[0]; s++) {
+            firn_generation_parameters parameters = plain(1);
+            firn_explained_token token;
+            firn_explanation explanation = {.n_tokens = 1, .tokens = &token};
+            parameters.tfs_z = shares[s];
+            firn_sampler *const sampler = make(&parameters, N);
+            cr_assert_geq(firn_sampler_explain(sampler, logits, 0, 1, &explanation), 0);
+            cr_assert_eq(explanation.n_left[2], tail_free_rank(logits, N, shares[s]), "spread %d, z %g", spread,
+                         shares[s]);
+            firn_sampler_release(sampler);
+        }
+        free(logits);
+    }
+}
+
+/* Adaptive-p steers by what it saw, whichever stages follow, of a vocabulary as of a list. */
+Test(sampler, adaptive_does_the_same_to_a_vocabulary_and_to_a_list)
+{
+    enum { N = 4000 };
+    static const char *const stages[] = {"", "\"tfs_z\",", "\"typ_p\",", "\"xtc\",", "\"top_n_sigma\",", "\"top_p\","};
+    static const char values[] = "\"adaptive_target\":0.2,\"tfs_z\":0.99,\"typical_p\":0.99,\"xtc_probability\":1,"
+                                 "\"xtc_threshold\":0.001,\"top_n_sigma\":3,\"top_p\":0.99";
+    float *const logits = make_logits(N, 13, 12);
+    float least = INFINITY;
+    for (int i = 0; i < N; i++) /* the least likely doesn't count in sums */
+        least = logits[i] < least ? logits[i] : least;
+    for (int i = 0; i < N; i++)
+        logits[i] = logits[i] == least ? -INFINITY : logits[i];
+    for (size_t s = 0; s < sizeof stages / sizeof stages[0]; s++) {
+        char dense[400], list[400];
+        snprintf(dense, sizeof dense, "{\"samplers\":[\"adaptive_p\",%s\"temperature\"],%s}", stages[s], values);
+        snprintf(list, sizeof list, "{\"samplers\":[\"min_p\",\"adaptive_p\",%s\"temperature\"],\"min_p\":1e-30,%s}",
+                 stages[s], values);
+        firn_sampler *const a = make_from(dense, N), *const b = make_from(list, N);
+        for (uint64_t i = 0; i < 200; i++) {
+            firn_error error = {0};
+            const int32_t id = firn_sampler_pick(a, logits, 0, i);
+            cr_assert_eq(firn_sampler_pick(b, logits, 0, i), id, "%s pick %d", stages[s], (int)i);
+            cr_assert_eq(firn_sampler_logprobs(a, id, 0, NULL, NULL), firn_sampler_logprobs(b, id, 0, NULL, NULL));
+            cr_assert(firn_sampler_accept(a, id, &error) == FIRN_OK && firn_sampler_accept(b, id, &error) == FIRN_OK);
+            cr_assert_eq(a->steering.weighted_sum, b->steering.weighted_sum, "%s pick %d", stages[s], (int)i);
+            cr_assert(a->steering.weighted_sum > 0 && a->steering.weighted_sum < 20, "%s", stages[s]);
+        }
+        firn_sampler_release(a);
+        firn_sampler_release(b);
+    }
+    free(logits);
 }
 
 /*
