@@ -41,8 +41,9 @@ static firn_status shape(firn_generation *g, const float *const *logits, double 
         return status;
     if (g->n_rows > 1) {
         const bool negative = g->parameters.guidance != 1, weaker = g->options.weaker != NULL;
-        const eng_predictions all = {logits[0], negative ? logits[1] : NULL, weaker ? logits[g->n_rows - 1] : NULL,
-                                     g->allowed, g->n_vocab};
+        const eng_predictions all = {
+            logits[0],  negative ? logits[1] : NULL, weaker ? logits[g->n_rows - 1] : NULL, g->allowed,
+            g->n_vocab, &g->model->context->kernels};
         eng_guide(&all, &g->parameters, alpha, g->guided);
         *shaped = g->guided;
     }

@@ -4,22 +4,28 @@
 #include "engine/logprobs.h"
 #include "kernels/math.h"
 
-/* The logarithm of the sum of exp(logit); *highest is the largest logit. */
-static float log_sum_exp(const float *logits, uint32_t n_vocab, float *highest)
+/* Logits, and the logarithm of the sum of their exponentials. */
+typedef struct prediction {
+    const float *logits;
+    float log_sum;
+} prediction;
+
+/* *highest is the largest logit. */
+static prediction predict(const eng_predictions *p, const float *logits, float *highest)
 {
-    *highest = eng_highest_logit(logits, n_vocab);
-    return *highest >= -FLT_MAX ? (float)((double)*highest + kern_log_double(eng_sum_exp(logits, n_vocab, *highest)))
-                                : 0.0f;
+    *highest = eng_highest_logit(logits, p->n_vocab);
+    if (!(*highest >= -FLT_MAX))
+        return (prediction){logits, 0.0f};
+    const double sum = p->kernels->sum_exponentials(logits, p->n_vocab, *highest);
+    return (prediction){logits, (float)((double)*highest + kern_log_double(sum))};
 }
 
-/* Adds weight (log p - log p_other) to the logits. No fused operations, so that every compiler gives the same. */
-static void go_away(const float *logits, float log_sum, const float *other, uint32_t n_vocab, float weight, float *out)
+/* out = from + weight (log p - log p_other). No fused operations, so that every compiler gives the same. */
+static void go_away(prediction p, prediction other, uint32_t n_vocab, float weight, const float *from, float *out)
 {
-    float highest;
-    const float other_log_sum = log_sum_exp(other, n_vocab, &highest);
     for (uint32_t i = 0; i < n_vocab; i++) {
-        const float difference = (logits[i] - log_sum) - (other[i] - other_log_sum);
-        out[i] += weight * difference;
+        const float difference = (p.logits[i] - p.log_sum) - (other.logits[i] - other.log_sum);
+        out[i] = from[i] + weight * difference;
     }
 }
 
@@ -42,14 +48,16 @@ void eng_guide(const eng_predictions *predictions, const firn_generation_paramet
                float *out)
 {
     const eng_predictions *const p = predictions;
-    float highest;
-    const float log_sum = log_sum_exp(p->logits, p->n_vocab, &highest);
-    memcpy(out, p->logits, p->n_vocab * sizeof *out);
+    float highest, other_highest;
+    const prediction own = predict(p, p->logits, &highest);
     if (p->negative != NULL)
-        go_away(p->logits, log_sum, p->negative, p->n_vocab, (float)(parameters->guidance - 1), out);
+        go_away(own, predict(p, p->negative, &other_highest), p->n_vocab, (float)(parameters->guidance - 1), p->logits,
+                out);
+    else
+        memcpy(out, p->logits, p->n_vocab * sizeof *out);
     if (p->weaker == NULL)
         return;
-    go_away(p->logits, log_sum, p->weaker, p->n_vocab, (float)parameters->contrast, out);
+    go_away(own, predict(p, p->weaker, &other_highest), p->n_vocab, (float)parameters->contrast, out, out);
     if (alpha > 0)
         cut(p, highest, alpha, out);
 }

@@ -16,12 +16,14 @@
 #define FIRN_ENGINE_GUIDANCE_H
 
 #include "engine/firn.h"
+#include "kernels/kernels.h"
 
 /* All arrays [n_vocab]; negative and weaker may be NULL. */
 typedef struct eng_predictions {
     const float *logits, *negative, *weaker;
     const uint64_t *allowed; /* a bit a token; NULL: all are */
     uint32_t n_vocab;
+    const kern_table *kernels;
 } eng_predictions;
 
 /* `alpha` is that of contrast; 0: no cut-off. */

@@ -357,7 +357,8 @@ Test(generation, guidance_and_contrast_are_what_the_papers_say)
         memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
         log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
     }
-    const eng_predictions predictions = {rows, rows + all.n_vocab, rows + 2 * all.n_vocab, NULL, all.n_vocab};
+    const kern_table kernels = kern_table_for(KERN_LEVEL_SCALAR);
+    const eng_predictions predictions = {rows, rows + all.n_vocab, rows + 2 * all.n_vocab, NULL, all.n_vocab, &kernels};
     eng_guide(&predictions, &p, p.contrast_alpha, out);
     double highest = -INFINITY;
     for (uint32_t i = 0; i < all.n_vocab; i++)

@@ -109,8 +109,9 @@ static float *joined_logits(int way, const int32_t *ids, size_t n)
     logits_after(all.model, all.prompt, PROMPT, ids, n, logits);
     logits_after(all.model, all.prompt + 2, NEGATIVE, ids, n, negative);
     logits_after(all.weaker, all.prompt, PROMPT, ids, n, weaker);
-    const eng_predictions predictions = {logits, p.guidance != 1 ? negative : NULL, p.contrast > 0 ? weaker : NULL,
-                                         NULL, all.n_vocab};
+    const kern_table kernels = kern_table_for(KERN_LEVEL_SCALAR);
+    const eng_predictions predictions = {
+        logits, p.guidance != 1 ? negative : NULL, p.contrast > 0 ? weaker : NULL, NULL, all.n_vocab, &kernels};
     eng_guide(&predictions, &p, 0, out);
     memcpy(logits, out, all.n_vocab * sizeof *logits);
     return logits;
