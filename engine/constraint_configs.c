@@ -426,6 +426,16 @@ bool eng_config_plain(eng_configs *c, uint32_t config, unsigned n_characters)
     return config != ENG_CONFIG_DEAD;
 }
 
+bool eng_config_reads_plain(eng_configs *c, uint32_t config)
+{
+    const uint8_t *const class_of = c->automaton->class_of;
+    for (size_t i = 0; i < sizeof plain_forms / sizeof plain_forms[0]; i++)
+        for (unsigned class = class_of[plain_forms[i].first[0]]; class <= class_of[plain_forms[i].last[0]]; class ++)
+            if (eng_config_step(c, config, (uint8_t) class) != ENG_CONFIG_DEAD)
+                return true;
+    return false;
+}
+
 /* ---- counters ---- */
 
 /* Sorts items and keeps one of each. */

@@ -16,6 +16,7 @@ enum {
     ENG_ITEMS_MOST = 20000,          /* of a configuration */
     ENG_CONFIG_BYTES_MOST = 1 << 28, /* of all tables of one state */
     ENG_CONFIG_BYTES_TIDY = 1 << 26, /* from here on, what is not needed is dropped between tokens */
+    ENG_PLAIN_CHARACTERS = 16,       /* longest token of the plain trie */
 };
 
 /* Numbers of configurations. */
@@ -41,6 +42,7 @@ typedef struct eng_config {
     uint32_t loops;   /* where this one stands for others: whether plain characters lead from these to these */
     uint32_t mask;    /* kept mask + 1, or 0 */
     bool can_end;
+    uint8_t free; /* 0: not looked for; 1 + whether any ENG_PLAIN_CHARACTERS may follow */
 } eng_config;
 
 typedef struct eng_configs {
@@ -84,6 +86,19 @@ static inline uint32_t eng_config_step(eng_configs *c, uint32_t config, uint8_t 
 
 /* True if any n plain characters (no '"', no '\', no control) may follow, in any order. */
 bool eng_config_plain(eng_configs *c, uint32_t config, unsigned n_characters);
+
+/* True if any ENG_PLAIN_CHARACTERS may follow. */
+static inline bool eng_config_free(eng_configs *c, uint32_t config)
+{
+    if (c->configs[config].free == 0) {
+        const bool is_free = eng_config_plain(c, config, ENG_PLAIN_CHARACTERS);
+        c->configs[config].free = (uint8_t)(1 + is_free);
+    }
+    return c->configs[config].free == 2;
+}
+
+/* True if some plain character may follow. */
+bool eng_config_reads_plain(eng_configs *c, uint32_t config);
 
 /* One from which the next ENG_ALIKE_BYTES bytes may be the same, the same for many; maybe itself. */
 uint32_t eng_config_alike(eng_configs *c, uint32_t config);

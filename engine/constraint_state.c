@@ -149,25 +149,33 @@ static void tidy(firn_constraint_state *state)
     free(history);
 }
 
-/* Sets the bits of a trie's tokens that may follow `from`; returns how many nodes were looked at. */
-static size_t walk(firn_constraint_state *state, uint32_t from, const eng_trie *trie, const int32_t *same,
-                   uint64_t *bits)
+static void set_bits(const eng_trie *trie, uint32_t node, uint32_t end, uint64_t *bits)
+{
+    for (uint32_t i = trie->nodes[node].first; i < trie->nodes[end].first; i++)
+        bits[trie->tokens[i] / 64] |= (uint64_t)1 << trie->tokens[i] % 64;
+}
+
+/*
+ * Sets the bits of a trie's tokens that may follow `from`; returns how many nodes were looked at. Of plain tokens, what
+ * follows a point where any plain characters may is taken whole.
+ */
+static size_t walk(firn_constraint_state *state, uint32_t from, const eng_trie *trie, uint64_t *bits)
 {
     const uint8_t *const class_of = state->constraint->automaton.class_of;
+    const bool plain = trie == &state->vocabulary->plain;
     uint32_t *const path = state->path;
     size_t looked_at = 0;
     path[0] = from;
     for (uint32_t i = 0; i < trie->n_nodes; looked_at++) {
         const eng_trie_node *const node = &trie->nodes[i];
         const uint32_t next = eng_config_step(&state->configs, path[node->depth], class_of[node->byte]);
-        if (next == ENG_CONFIG_DEAD) {
-            i = node->after;
-            continue;
-        }
+        uint32_t end = i + 1;
+        if (next == ENG_CONFIG_DEAD || (plain && eng_config_free(&state->configs, next)))
+            end = node->after;
+        if (next != ENG_CONFIG_DEAD)
+            set_bits(trie, i, end, bits);
         path[node->depth + 1] = next;
-        for (int32_t id = node->token; id >= 0; id = same[id])
-            bits[id / 64] |= (uint64_t)1 << id % 64;
-        i++;
+        i = end;
     }
     return looked_at;
 }
@@ -206,15 +214,19 @@ static void mask_config(firn_constraint_state *state, uint32_t config, uint64_t 
         return;
     }
     size_t looked_at = 0;
-    if (eng_config_plain(configs, config, ENG_PLAIN_CHARACTERS)) {
-        uint32_t at = config;
-        memcpy(bits, vocabulary->plain_mask, n_words * sizeof *bits);
-        for (size_t i = 0; i <= ENG_PLAIN_CHARACTERS; i++, at = configs->configs[at].plain)
-            looked_at += walk(state, at, &vocabulary->rests[i], vocabulary->same_rest, bits);
+    uint32_t path[ENG_PLAIN_CHARACTERS + 1] = {config}, n = 0;
+    while (n < ENG_PLAIN_CHARACTERS && eng_config_plain(configs, path[n], 1)) {
+        path[n + 1] = configs->configs[path[n]].plain;
+        n++;
+    }
+    if (n == ENG_PLAIN_CHARACTERS || (n > 0 && !eng_config_reads_plain(configs, path[n]))) {
+        memcpy(bits, eng_plain_mask(vocabulary, n), n_words * sizeof *bits);
+        for (uint32_t i = 0; i <= n; i++)
+            looked_at += walk(state, path[i], &vocabulary->rests[i], bits);
     } else {
         memset(bits, 0, n_words * sizeof *bits);
-        looked_at += walk(state, config, &vocabulary->plain, vocabulary->same, bits);
-        looked_at += walk(state, config, &vocabulary->other, vocabulary->same, bits);
+        looked_at += walk(state, config, &vocabulary->plain, bits);
+        looked_at += walk(state, config, &vocabulary->other, bits);
     }
     if (configs->error.status == FIRN_OK && looked_at > KEPT_MASK_NODES)
         keep_mask(state, config, bits);
@@ -232,7 +244,7 @@ static void mask_long(firn_constraint_state *state, uint64_t *bits)
         if (token.n_characters <= plain_run || follow(state, token.id) != ENG_CONFIG_DEAD)
             bits[token.id / 64] |= (uint64_t)1 << token.id % 64;
     }
-    walk(state, here(state), &vocabulary->long_other, vocabulary->same_long, bits);
+    walk(state, here(state), &vocabulary->long_other, bits);
 }
 
 /* The tokens of text that may follow. */

@@ -9,20 +9,20 @@
 
 #include "base/slice.h"
 #include "engine/constraint.h"
+#include "engine/constraint_configs.h"
 
 #include <stdatomic.h>
 
-enum { ENG_PLAIN_CHARACTERS = 16 }; /* longest token of the plain trie */
-
 typedef struct eng_trie_node {
     uint32_t after; /* the first node that is not below this one */
-    int32_t token;  /* that ends here, or -1; others with the same bytes follow in `same` */
+    uint32_t first; /* in `tokens`: those that end here are before the next node's first, those below before after's */
     uint16_t depth; /* bytes before this one */
     uint8_t byte;
 } eng_trie_node;
 
 typedef struct eng_trie {
-    eng_trie_node *nodes;
+    eng_trie_node *nodes; /* [n_nodes + 1] the last one ends the tokens */
+    int32_t *tokens;      /* by their bytes */
     uint32_t n_nodes;
 } eng_trie;
 
@@ -38,24 +38,27 @@ struct firn_vocabulary {
     char *bytes;
     size_t *offsets;       /* [n_tokens + 1] into `bytes` */
     uint8_t *kinds;        /* [n_tokens] of firn_token_kind */
-    int32_t *same;         /* [n_tokens] the next token with the same bytes, or -1 */
     eng_trie plain, other; /* all text tokens are in one of them */
     /*
      * The tokens of `other` again, by the number of plain characters that they begin with, and without these: where any
      * plain characters lead the same way, only what follows them is walked.
      */
     eng_trie rests[ENG_PLAIN_CHARACTERS + 1];
-    int32_t *same_rest; /* [n_tokens] as `same`, in those tries */
     /* Tokens of more than ENG_ALIKE_BYTES bytes once more: those of plain characters as a list, the others as a trie.
      */
     eng_long_token *long_plain; /* [n_long_plain] */
     size_t n_long_plain;
     eng_trie long_other;
-    int32_t *same_long;   /* [n_tokens] as `same`, in that trie */
-    uint64_t *long_mask;  /* [n_words] all of them */
-    uint64_t *plain_mask; /* [n_words] */
-    uint64_t *end_mask;   /* [n_words] tokens that end the text */
+    uint64_t *long_mask;   /* [n_words] all of them */
+    uint64_t *plain_masks; /* [ENG_PLAIN_CHARACTERS + 1][n_words] tokens of at most so many plain characters */
+    uint64_t *end_mask;    /* [n_words] tokens that end the text */
 };
+
+/* Those of at most n plain characters. */
+static inline uint64_t *eng_plain_mask(const firn_vocabulary *vocabulary, size_t n)
+{
+    return vocabulary->plain_masks + n * vocabulary->n_words;
+}
 
 static inline base_slice eng_token_bytes(const firn_vocabulary *vocabulary, int32_t id)
 {
