@@ -153,7 +153,7 @@ ALWAYS_INLINE __m512i multiply_bytes(__m512i weights, __m512i inputs)
 #include "kernels/ref/matmul_body.h"
 
 /*
- * ---- Q8_0 with one column ----
+ * ---- Q8_0 with one column or two ----
  *
  * A tile's blocks are read one after the other, as they lie in memory: the processor foresees one stream, not sixteen
  * (on Zen 4 with two threads 28 GB/s instead of 17). Lanes are 16 blocks in a row; their scales and sums are kept until
@@ -173,16 +173,29 @@ typedef struct split_inputs {
     float *terms;        /* behind them: float [16 rows][n_blocks] scales of rows and inputs, then as many sums */
 } split_inputs;
 
-/* Lays everything out in `scratch`, and the terms, for which there is room, behind it. */
-static split_inputs split(const uint8_t *x, uint32_t n_blocks, uint8_t *scratch)
+/* The int16 of a block of one column; of one in a panel of four, pairs are (0, 2), (1, 3), (4, 6), … and 16 bytes
+ * apart. */
+ALWAYS_INLINE __m512i block_inputs(const uint8_t *block, bool alone)
 {
-    const size_t n = n_blocks + GROUP;
+    if (alone)
+        return _mm512_loadu_si512(block + 4);
+    uint32_t pairs[KERN_BLOCK / 2];
+    for (size_t p = 0; p < KERN_BLOCK / 2; p++)
+        memcpy(&pairs[p], block + 4 * KERN_PANEL * (1 + p), sizeof pairs[p]);
+    const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+    return _mm512_shuffle_epi8(_mm512_loadu_si512(pairs), _mm512_broadcast_i32x4(order));
+}
+
+/* Lays everything out in `scratch`, and the terms, for which there is room, behind it. */
+static split_inputs split(const uint8_t *x, bool alone, uint32_t n_blocks, uint8_t *scratch)
+{
+    const size_t n = n_blocks + GROUP, block_bytes = (size_t)(alone ? 1 : KERN_PANEL) * KERN_INT16_BYTES;
     split_inputs s = {scratch, scratch + 32 * n, (int32_t *)(void *)(scratch + 64 * n), NULL, NULL};
     s.scales = (float *)(void *)(s.correction + n);
     s.terms = s.scales + n;
     for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *const block = x + (size_t)(i % n_blocks) * KERN_INT16_BYTES;
-        const __m512i q = _mm512_loadu_si512(block + 4);
+        const uint8_t *const block = x + i % n_blocks * block_bytes;
+        const __m512i q = block_inputs(block, alone);
         const __m256i high = _mm512_cvtepi16_epi8(_mm512_srai_epi16(q, 8));
         const __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), high);
         _mm256_storeu_si256((__m256i *)(s.low + 32 * (size_t)i), _mm512_cvtepi16_epi8(q));
@@ -237,11 +250,13 @@ ALWAYS_INLINE void group_terms(const uint8_t *blocks, const split_inputs *x, uin
     _mm512_storeu_ps(sums, _mm512_cvtepi32_ps(sum));
 }
 
-/* A tile whose 16 rows lie one after the other. */
-static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_inputs *x, float *out)
+/* A tile whose 16 rows lie one after the other; meanwhile the next one is fetched, if there is one. */
+static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_inputs *x, const uint8_t *next,
+                          float *out)
 {
     float *const scales = x->terms, *const sums = scales + (size_t)KERN_TILE_ROWS * n_blocks;
     for (uint32_t g = 0, first = 0; g < n_blocks; g++) {
+        fetch_block(next, g);
         group_terms(blocks + (size_t)g * GROUP * ROW_BLOCK, x, first, scales + (size_t)g * GROUP,
                     sums + (size_t)g * GROUP);
         first = (first + GROUP) % n_blocks;
@@ -263,11 +278,17 @@ static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_
     _mm512_storeu_ps(out, result);
 }
 
-static void one_column_in_place(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const uint8_t *x,
-                                float *out, uint8_t *scratch)
+/* One column, or two: then each tile is read again from the cache. */
+static void columns_in_place(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end,
+                             const kern_activations *x, float *out, size_t out_stride, uint8_t *scratch)
 {
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
-    const split_inputs inputs = split(x, n_blocks, scratch);
+    const bool alone = x->n_columns == 1;
+    split_inputs inputs = split(x->int16_panels, alone, n_blocks, scratch), second = inputs;
+    if (!alone) { /* both use the same terms */
+        second = split(x->int16_panels + sizeof(float), false, n_blocks, (uint8_t *)inputs.terms);
+        inputs.terms = second.terms;
+    }
     for (uint32_t t = tile_begin; t < tile_end; t++) {
         const uint8_t *blocks = weights->data + t * weights->tile_bytes;
         if (t == weights->n_rows / KERN_TILE_ROWS) { /* not a whole one */
@@ -278,11 +299,14 @@ static void one_column_in_place(const kern_matrix *weights, uint32_t tile_begin,
                        weights->tile_bytes / KERN_TILE_ROWS);
             blocks = copy;
         }
-        tile_in_place(blocks, n_blocks, &inputs, out + (size_t)t * KERN_TILE_ROWS);
+        float *const to = out + (size_t)t * KERN_TILE_ROWS;
+        tile_in_place(blocks, n_blocks, &inputs, NULL, to);
+        if (!alone)
+            tile_in_place(blocks, n_blocks, &second, weights->data + (t + 1) * weights->tile_bytes, to + out_stride);
     }
 }
 
-/* ---- Q8_0 with many ---- */
+/* ---- Q8_0 with more ---- */
 
 /* An expanded tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored. */
 ALWAYS_INLINE void expanded_columns(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, const uint32_t columns,
@@ -346,8 +370,8 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
                         float *out, size_t out_stride, uint8_t *scratch)
 {
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
-    if (x->n_columns == 1) {
-        one_column_in_place(weights, tile_begin, tile_end, x->int16_panels, out, scratch);
+    if (x->n_columns <= 2) {
+        columns_in_place(weights, tile_begin, tile_end, x, out, out_stride, scratch);
         return;
     }
     const size_t column_bytes = (size_t)n_blocks * KERN_INT16_BYTES;
