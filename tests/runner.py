@@ -135,9 +135,12 @@ def execute(command, working_folder, scratch):
     """(exit status, or None if it was stopped for taking too long; what it said)"""
     output = os.path.join(scratch, "output")
     with open(output, "wb") as sink:
-        process = subprocess.Popen(command, cwd=working_folder, stdin=subprocess.DEVNULL, stdout=sink,
-                                   stderr=subprocess.STDOUT, start_new_session=True,
-                                   env={**SANITIZER_OPTIONS, **os.environ, "TMPDIR": scratch})
+        try:
+            process = subprocess.Popen(command, cwd=working_folder, stdin=subprocess.DEVNULL, stdout=sink,
+                                       stderr=subprocess.STDOUT, start_new_session=True,
+                                       env={**SANITIZER_OPTIONS, **os.environ, "TMPDIR": scratch})
+        except OSError as error:
+            return 1, f"could not be started: {error}"
         try:
             status = process.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/firn.h"
+#include "engine/logprobs.h"
+#include "kernels/kernels.h"
 #include "kernels/math.h"
 
 #include <criterion/criterion.h>
@@ -96,4 +98,17 @@ Test(logprobs, double_logarithms_are_right_to_two_ulps)
             worst = fmax(worst, ulps(kern_log_near_one(f), log1pl(f)));
     }
     cr_assert_lt(worst, 2.0, "%g ulp", worst);
+}
+
+/* Guidance takes the sum from the kernels, log-probabilities from the engine: they have to be the same bits. */
+Test(logprobs, the_sum_of_exponentials_is_that_of_the_kernels)
+{
+    enum { N = 1003 };
+    float logits[N];
+    for (int i = 0; i < N; i++)
+        logits[i] = i % 97 == 5 ? -INFINITY : i % 89 == 3 ? NAN : 9.0f * sinf((float)i * 1.7f) - 20.0f;
+    const float highest = eng_highest_logit(logits, N);
+    const kern_table table = kern_table_for(KERN_LEVEL_SCALAR);
+    for (uint32_t n = 1; n <= N; n++)
+        cr_assert(table.sum_exponentials(logits, n, highest) == eng_sum_exp(logits, n, highest), "%u logits", n);
 }

@@ -8,6 +8,7 @@
 #define FIRN_TESTS_EMULATED_IMMINTRIN_H
 
 #include_next <immintrin.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,20 @@ EMULATED __m512 emulated_round(__m512 a, int mode)
 }
 #undef _mm512_roundscale_ps
 #define _mm512_roundscale_ps emulated_round
+
+/* a * 2^floor(b), rounded once, subnormal or not; SIMDe's power underflows before the product does */
+EMULATED __m512 emulated_scale(__m512 a, __m512 b)
+{
+    float x[16], exponents[16];
+    memcpy(x, &a, sizeof x);
+    memcpy(exponents, &b, sizeof exponents);
+    for (int i = 0; i < 16; i++)
+        x[i] = isnan(exponents[i]) ? exponents[i] : ldexpf(x[i], (int)floorf(exponents[i]));
+    memcpy(&a, x, sizeof x);
+    return a;
+}
+#undef _mm512_scalef_ps
+#define _mm512_scalef_ps emulated_scale
 
 EMULATED __m512 emulated_to_floats(__m512i a)
 {
