@@ -129,7 +129,7 @@ static firn_status read_schemas(measurement *m, base_slice text, firn_error *err
     return status;
 }
 
-static firn_status run(const settings *s, const char *path, base_slice schemas, firn_error *error)
+static firn_status measure_model(const settings *s, const char *path, base_slice schemas, firn_error *error)
 {
     measurement m = {.model = NULL};
     firn_context *context = NULL;
@@ -169,6 +169,19 @@ static firn_status run(const settings *s, const char *path, base_slice schemas, 
     return status;
 }
 
+static firn_status run(void *argument, firn_error *error)
+{
+    const settings *const s = argument;
+    base_file_map file;
+    if (s->models.count == 0 || s->schemas == NULL)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "give -m and --schemas");
+    firn_status status = base_file_map_open(s->schemas, &file, error);
+    for (size_t i = 0; i < s->models.count && status == FIRN_OK; i++)
+        status = measure_model(s, s->models.at[i], (base_slice){(const char *)file.data, (size_t)file.size}, error);
+    base_file_map_close(&file);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     settings s = {.schemas = NULL};
@@ -181,21 +194,5 @@ int main(int argc, char **argv)
                                   .purpose = "Measures constraints that follow JSON schemas.",
                                   .options = options,
                                   .n_options = sizeof options / sizeof *options};
-    firn_error error = {0};
-    base_file_map file = {0};
-    firn_status status = tool_parse(&command, argc, argv, &error);
-    if (status == FIRN_OK && s.help) {
-        tool_help(&command, s.help, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (status == FIRN_OK && (s.models.count == 0 || s.schemas == NULL))
-        status = base_fail(&error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "give -m and --schemas");
-    if (status == FIRN_OK)
-        status = base_file_map_open(s.schemas, &file, &error);
-    for (size_t i = 0; i < s.models.count && status == FIRN_OK; i++)
-        status = run(&s, s.models.at[i], (base_slice){(const char *)file.data, (size_t)file.size}, &error);
-    base_file_map_close(&file);
-    if (status != FIRN_OK)
-        fprintf(stderr, "bench-constraint: %s\n", error.message);
-    return status == FIRN_OK && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return tool_main(&command, &s.help, argc, argv, run, &s);
 }

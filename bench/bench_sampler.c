@@ -166,7 +166,7 @@ static firn_status save(const char *path, const logits *l, firn_error *error)
     return written ? FIRN_OK : base_fail(error, FIRN_ERROR_IO, FIRN_NO_OFFSET, "%s: can't be written", path);
 }
 
-static firn_status run(const settings *s, const char *path, firn_error *error)
+static firn_status measure_model(const settings *s, const char *path, firn_error *error)
 {
     logits l = {.at = NULL};
     const size_t n = s->parameters.count > 0 ? s->parameters.count : sizeof usual / sizeof usual[0];
@@ -180,6 +180,17 @@ static firn_status run(const settings *s, const char *path, firn_error *error)
     for (size_t i = 0; i < n && status == FIRN_OK; i++)
         status = measure(s, s->parameters.count > 0 ? s->parameters.at[i] : usual[i], &l, error);
     free(l.at);
+    return status;
+}
+
+static firn_status run(void *argument, firn_error *error)
+{
+    const settings *const s = argument;
+    firn_status status = FIRN_OK;
+    if (s->models.count == 0 || s->repetitions == 0)
+        return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-m: name a checkpoint; -r: at least 1");
+    for (size_t i = 0; i < s->models.count && status == FIRN_OK; i++)
+        status = measure_model(s, s->models.at[i], error);
     return status;
 }
 
@@ -199,17 +210,5 @@ int main(int argc, char **argv)
                                   .purpose = "Measures picks of the sampler on one core.",
                                   .options = options,
                                   .n_options = sizeof options / sizeof *options};
-    firn_error error = {0};
-    firn_status status = tool_parse(&command, argc, argv, &error);
-    if (status == FIRN_OK && s.help) {
-        tool_help(&command, s.help, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (status == FIRN_OK && (s.models.count == 0 || s.repetitions == 0))
-        status = base_fail(&error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "-m: name a checkpoint; -r: at least 1");
-    for (size_t i = 0; i < s.models.count && status == FIRN_OK; i++)
-        status = run(&s, s.models.at[i], &error);
-    if (status != FIRN_OK)
-        fprintf(stderr, "bench-sampler: %s\n", error.message);
-    return status == FIRN_OK && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return tool_main(&command, &s.help, argc, argv, run, &s);
 }
