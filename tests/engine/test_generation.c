@@ -342,6 +342,18 @@ static void log_softmax(const float *logits, double *out)
         out[i] = (double)logits[i] - log(sum);
 }
 
+/* Predictions after parts of the prompt: n_rows rows of logits, and log p of their tokens. */
+static void predict_rows(size_t n_rows, float *rows, double *logs)
+{
+    firn_session *const session = support_session(all.model, 0, 0);
+    for (size_t row = 0; row < n_rows; row++) {
+        support_append(session, all.prompt + row, 5);
+        memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
+        log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
+    }
+    firn_session_release(session);
+}
+
 /* The rows' predictions joined as the papers say. */
 Test(generation, guidance_and_contrast_are_what_the_papers_say)
 {
@@ -351,12 +363,7 @@ Test(generation, guidance_and_contrast_are_what_the_papers_say)
     p.contrast_alpha = 0.2;
     float *const rows = malloc(4 * all.n_vocab * sizeof *rows), *const out = rows + 3 * all.n_vocab;
     double *const logs = malloc(3 * all.n_vocab * sizeof *logs);
-    firn_session *const session = support_session(all.model, 0, 0);
-    for (size_t row = 0; row < 3; row++) {
-        support_append(session, all.prompt + row, 5);
-        memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
-        log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
-    }
+    predict_rows(3, rows, logs);
     const kern_table kernels = kern_table_for(KERN_LEVEL_SCALAR);
     const eng_predictions predictions = {rows, rows + all.n_vocab, rows + 2 * all.n_vocab, NULL, all.n_vocab, &kernels};
     eng_guide(&predictions, &p, p.contrast_alpha, out);
@@ -378,7 +385,6 @@ Test(generation, guidance_and_contrast_are_what_the_papers_say)
     cr_expect(n_dropped > 0 && n_dropped < all.n_vocab);
     free(rows);
     free(logs);
-    firn_session_release(session);
 }
 
 /* Rows in a batch, with strings that take tokens back, and each row on a session of its own: the same text. */
@@ -475,12 +481,7 @@ Test(generation, coupled_over_guidance)
     firn_generation_options options = guided_options(NULL);
     float *const rows = malloc(2 * all.n_vocab * sizeof *rows);
     double *const logs = malloc(2 * all.n_vocab * sizeof *logs);
-    firn_session *const session = support_session(all.model, 0, 0);
-    for (size_t row = 0; row < 2; row++) {
-        support_append(session, all.prompt + row, 5);
-        memcpy(rows + row * all.n_vocab, firn_session_logits(session), all.n_vocab * sizeof *rows);
-        log_softmax(rows + row * all.n_vocab, logs + row * all.n_vocab);
-    }
+    predict_rows(2, rows, logs);
     p.temperature = 1;
     p.top_k = 0;
     p.top_p = 1;
@@ -503,7 +504,6 @@ Test(generation, coupled_over_guidance)
     cr_assert(changed > 0 && changed < PICKS / 5, "%d picks changed", changed);
     free(rows);
     free(logs);
-    firn_session_release(session);
 }
 
 /* ---- explanations ---- */
