@@ -11,6 +11,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
     return vdotq_s32(sums, vreinterpretq_s8_s32(weights), rows_splat_bytes(q));
 }
 
+#include "kernels/ref/dot_body.h"
 #include "kernels/ref/dot_columns_body.h"
 #include "kernels/arm/codebook_neon.h"
 #include "kernels/ref/matmul_body.h"

@@ -13,6 +13,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
     return vpadalq_s16(sums, vpaddq_s16(low, high));
 }
 
+#include "kernels/ref/dot_body.h"
 #include "kernels/ref/dot_columns_body.h"
 #include "kernels/arm/codebook_neon.h"
 #include "kernels/ref/matmul_body.h"

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What matmul_body.h wants of a level that takes many columns panel by panel with dot_columns(). Include it where
- * dot_body.h would be.
+ * What matmul_body.h wants of a level that takes many columns panel by panel. Define dot_columns() first, as dot_body.h
+ * does.
  */
 #ifndef FIRN_KERNELS_DOT_COLUMNS_BODY_H
 #define FIRN_KERNELS_DOT_COLUMNS_BODY_H
-
-#include "kernels/ref/dot_body.h"
 
 enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
 

@@ -14,6 +14,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
     return _mm256_dpbusd_avx_epi32(sums, weights, _mm256_set1_epi32((int32_t)kern_load32(q)));
 }
 
+#include "kernels/ref/dot_body.h"
 #include "kernels/ref/dot_columns_body.h"
 #include "kernels/x86/codebook_avx2_body.h"
 #include "kernels/ref/matmul_body.h"

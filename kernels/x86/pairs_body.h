@@ -9,7 +9,7 @@
 #ifndef FIRN_KERNELS_X86_PAIRS_BODY_H
 #define FIRN_KERNELS_X86_PAIRS_BODY_H
 
-enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024, PARTS_OF_TILE = KERN_TILE_ROWS / ROWS };
+enum { PARTS_OF_TILE = KERN_TILE_ROWS / ROWS };
 
 /* As int16 twice in each dword. */
 ALWAYS_INLINE rows_int twice(rows_int a)
@@ -78,8 +78,8 @@ ALWAYS_INLINE void sum_products(const form f, const form_view *v, const uint8_t 
 }
 
 /* One tile times `columns` columns (1 or 4, a constant where this is inlined), of which `n_out` are stored. */
-ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
+ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+                               const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
 {
     const rows_int zero = rows_splat(-zero_point(f)), nothing = rows_splat(0);
     rows_float results[PARTS_OF_TILE][KERN_PANEL];
@@ -135,15 +135,9 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
 
 ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, float *out)
 {
-    tile_columns(f, tile, n_blocks, x, 1, 1, out, 0);
+    dot_columns(f, tile, n_blocks, x, 1, 1, out, 0);
 }
 
-ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
-                                uint32_t n_columns, float *out, size_t out_stride)
-{
-    for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        tile_columns(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, KERN_PANEL, n_columns - c,
-                     out + c * out_stride, out_stride);
-}
+#include "kernels/ref/dot_columns_body.h"
 
 #endif
