@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { INPUTS = 2048, MOST_COLUMNS = 1024, MOST_MIB = 4096 };
 
@@ -28,9 +29,14 @@ typedef struct problem {
     uint8_t *int8_panels, *int16_panels, *scratch;
 } problem;
 
+/* In large pages, as checkpoints and packed weights are. */
 static void *make_aligned(size_t bytes)
 {
-    return aligned_alloc(KERN_ALIGNMENT, (bytes / KERN_ALIGNMENT + 1) * KERN_ALIGNMENT);
+    const size_t page = (size_t)2 << 20, whole = (bytes / page + 1) * page;
+    void *const made = aligned_alloc(page, whole);
+    if (made != NULL)
+        (void)madvise(made, whole, MADV_HUGEPAGE);
+    return made;
 }
 
 static void free_problem(const problem *p)

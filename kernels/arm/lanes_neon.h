@@ -8,7 +8,7 @@
 
 #include <arm_neon.h>
 
-enum { LANES_ROWS = 4, LANES_WIDE = 1 };
+enum { LANES_ROWS = 4, LANES_WIDE = 1, LANES_COLUMNS = 6 };
 
 typedef struct lanes {
     float32x4_t at[4];

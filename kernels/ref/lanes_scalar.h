@@ -10,7 +10,7 @@
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 
-enum { LANES_ROWS = 4, LANES_WIDE = 1 }; /* attention's register block: rows, and blocks of 16 lanes beside them */
+enum { LANES_ROWS = 4, LANES_WIDE = 1, LANES_COLUMNS = 4 }; /* attention's register block: rows, and blocks of 16 lanes beside them */
 
 typedef struct lanes {
     float at[KERN_LANES];

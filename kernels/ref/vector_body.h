@@ -433,62 +433,7 @@ static void attention_finish(const float *values, float sum, uint32_t head_dim, 
         lanes_store(out + d, lanes_divide(lanes_load(values + d), lanes_splat(sum)));
 }
 
-/* ---- matmul with float weights: one chain of fma a row, ascending ---- */
-
-ALWAYS_INLINE lanes load_weights(const uint8_t *tile, kern_type type, size_t k)
-{
-    if (type == KERN_F32)
-        return lanes_load((const float *)(const void *)tile + k * KERN_LANES);
-    const uint16_t *const halves = (const uint16_t *)(const void *)tile + k * KERN_LANES;
-    return type == KERN_F16 ? lanes_load_half(halves) : lanes_load_bfloat(halves);
-}
-
-ALWAYS_INLINE void float_columns(const uint8_t *tile, kern_type type, uint32_t n_inputs, const float *x,
-                                 size_t x_stride, const uint32_t columns, float *out, size_t out_stride)
-{
-    lanes sums[KERN_PANEL];
-    for (uint32_t c = 0; c < columns; c++)
-        sums[c] = lanes_splat(0.0f);
-    for (uint32_t k = 0; k < n_inputs; k++) {
-        const lanes weights = load_weights(tile, type, k);
-        for (uint32_t c = 0; c < columns; c++)
-            sums[c] = lanes_fma(weights, lanes_splat(x[c * x_stride + k]), sums[c]);
-    }
-    for (uint32_t c = 0; c < columns; c++)
-        lanes_store(out + c * out_stride, sums[c]);
-}
-
-ALWAYS_INLINE void float_tile(const uint8_t *tile, kern_type type, uint32_t n_inputs, const kern_activations *x,
-                              float *out, size_t out_stride)
-{
-    uint32_t c = 0;
-    for (; c + KERN_PANEL <= x->n_columns; c += KERN_PANEL)
-        float_columns(tile, type, n_inputs, x->floats + c * x->float_stride, x->float_stride, KERN_PANEL,
-                      out + c * out_stride, out_stride);
-    for (; c < x->n_columns; c++)
-        float_columns(tile, type, n_inputs, x->floats + c * x->float_stride, x->float_stride, 1, out + c * out_stride,
-                      out_stride);
-}
-
-static void matmul_float(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
-                         float *out, size_t out_stride)
-{
-    for (uint32_t t = tile_begin; t < tile_end; t++) {
-        const uint8_t *const tile = weights->data + t * weights->tile_bytes;
-        float *const to = out + (size_t)t * KERN_TILE_ROWS;
-        switch (weights->type) {
-        case KERN_F32:
-            float_tile(tile, KERN_F32, weights->n_inputs, x, to, out_stride);
-            break;
-        case KERN_F16:
-            float_tile(tile, KERN_F16, weights->n_inputs, x, to, out_stride);
-            break;
-        default:
-            float_tile(tile, KERN_BF16, weights->n_inputs, x, to, out_stride);
-            break;
-        }
-    }
-}
+#include "kernels/ref/matmul_float_body.h"
 
 static void fill(kern_table *table)
 {

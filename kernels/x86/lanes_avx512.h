@@ -8,7 +8,7 @@
 
 #include <immintrin.h>
 
-enum { LANES_ROWS = 8, LANES_WIDE = 2 };
+enum { LANES_ROWS = 8, LANES_WIDE = 2, LANES_COLUMNS = 8 };
 
 typedef __m512 lanes;
 
