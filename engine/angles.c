@@ -81,12 +81,18 @@ void eng_rope_frequencies(double base, double scale, uint32_t n_dims, const floa
     }
 }
 
-void eng_rope_angles(uint64_t position, const double *frequencies, uint32_t n_pairs, float *angles)
+void eng_rope_angles(uint64_t position, const double *frequencies, uint32_t n_pairs, bool adjacent, float *angles)
 {
-    for (uint32_t i = 0; i < n_pairs; i++) {
+    for (size_t i = 0; i < n_pairs; i++) {
         double sine, cosine;
         sine_cosine((double)position * frequencies[i], &sine, &cosine);
-        angles[2 * (size_t)i] = (float)cosine;
-        angles[2 * (size_t)i + 1] = (float)sine;
+        if (adjacent) {
+            angles[2 * i] = angles[2 * (n_pairs + i) + 1] = (float)cosine;
+            angles[2 * i + 1] = (float)sine;
+            angles[2 * (n_pairs + i)] = (float)-sine;
+        } else {
+            angles[i] = (float)cosine;
+            angles[n_pairs + i] = (float)sine;
+        }
     }
 }

@@ -6,6 +6,7 @@
 #ifndef FIRN_ENGINE_ANGLES_H
 #define FIRN_ENGINE_ANGLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,10 @@
  */
 void eng_rope_frequencies(double base, double scale, uint32_t n_dims, const float *factors, double *frequencies);
 
-/* angles[i] = {cosine, sine} of position * frequencies[i]. position below 2^31. */
-void eng_rope_angles(uint64_t position, const double *frequencies, uint32_t n_pairs, float *angles);
+/*
+ * Cosines and sines of position * frequencies[i] as kern_table's rotate() reads them: 2 * n_pairs floats, or if pairs
+ * are adjacent 4 * n_pairs. position below 2^31.
+ */
+void eng_rope_angles(uint64_t position, const double *frequencies, uint32_t n_pairs, bool adjacent, float *angles);
 
 #endif

@@ -63,7 +63,7 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
     const size_t key_start = ((size_t)hp->n_heads * d + tiles - 1) / tiles * tiles;
     const size_t value_start = key_start + (kv_rows + tiles - 1) / tiles * tiles;
     float *const row = batch->qkv + column * batch->qkv_stride;
-    const float *const angles = batch->angles[a->layer->local] + (size_t)column * hp->rope_dims;
+    const float *const angles = batch->angles[a->layer->local] + column * batch->angles_stride;
     for (uint32_t h = kv_head * group; queries_wanted && h < (kv_head + 1) * group; h++) {
         float *const query = row + (size_t)h * d;
         make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm,

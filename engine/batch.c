@@ -104,8 +104,9 @@ static void cut_all(eng_cutter *cutter, firn_batch *batch)
     if (needs_inner_floats(batch->model))
         batch->inner = eng_cut(cutter, n_batch, batch->ff_stride * sizeof(float));
     cut_panels(cutter, &batch->inner_panels, n_batch, batch->ff_stride);
+    batch->angles_stride = (size_t)hp->rope_dims * (hp->rope_pairs == MOD_ROPE_ADJACENT ? 2 : 1);
     for (int local = 0; local < 2; local++)
-        batch->angles[local] = eng_cut(cutter, (uint64_t)n_batch * hp->rope_dims, sizeof(float));
+        batch->angles[local] = eng_cut(cutter, (uint64_t)n_batch * batch->angles_stride, sizeof(float));
     batch->logits = eng_cut(cutter, ENG_HEAD_COLUMNS, batch->vocab_stride * sizeof(float));
     const uint64_t partials = (uint64_t)ENG_PRIVATE_COLUMNS * hp->n_heads * batch->n_chunks;
     batch->partial_out = eng_cut(cutter, partials, hp->head_dim * sizeof(float));

@@ -79,7 +79,8 @@ struct firn_batch {
     float *block_out; /* [n_batch][embd_stride]: of attention, or of the feed-forward */
     float *inner;     /* [n_batch][ff_stride] where the down matrix reads floats; else NULL */
     eng_panels inner_panels;
-    float *angles[2];     /* [n_batch][rope_dims / 2][2]: global, local */
+    float *angles[2]; /* [n_batch][angles_stride], see eng_rope_angles: global, local */
+    size_t angles_stride;
     float *logits;        /* [ENG_HEAD_COLUMNS][vocab_stride] */
     float *partial_out;   /* [ENG_PRIVATE_COLUMNS][n_heads][n_chunks][head_dim] */
     float *partial_state; /* the same with [2]: maximum, sum */

@@ -91,11 +91,12 @@ static void prepared(const view *v)
 static void make_angles(const view *v, uint32_t begin, uint32_t end)
 {
     const uint32_t n_pairs = v->hp->rope_dims / 2;
+    const bool adjacent = v->hp->rope_pairs == MOD_ROPE_ADJACENT;
     const int n_kinds = v->hp->sliding_window != 0 ? 2 : 1;
     for (int local = 0; local < n_kinds; local++)
         for (uint32_t c = begin; c < end; c++)
-            eng_rope_angles(v->batch->columns[c].position, v->model->frequencies[local], n_pairs,
-                            v->batch->angles[local] + (size_t)c * v->hp->rope_dims);
+            eng_rope_angles(v->batch->columns[c].position, v->model->frequencies[local], n_pairs, adjacent,
+                            v->batch->angles[local] + c * v->batch->angles_stride);
 }
 
 static unsigned wants_of_attention(const eng_layer *layer)

@@ -169,7 +169,11 @@ typedef struct kern_table {
     /* x[i] = cap * tanh(x[i] / cap) */
     void (*softcap)(float *x, float cap, uint32_t n);
 
-    /* Rotates pairs (i, i + n_pairs), or (2i, 2i + 1) if `adjacent`, of one head by angles [n_pairs][cosine, sine]. */
+    /*
+     * Rotates pairs (i, i + n_pairs), or (2i, 2i + 1) if `adjacent`, of one head:
+     *     first = fmaf(first, cosine, -(second * sine)), second = fmaf(first, sine, second * cosine)
+     * angles: cosine[n_pairs], sine[n_pairs]; if `adjacent` [n_pairs][cosine, sine] and then [n_pairs][-sine, cosine].
+     */
     void (*rotate)(float *head, const float *angles, uint32_t n_pairs, bool adjacent);
 
     /* Stores one position's key (strided by 16) and value as F16. */

@@ -98,6 +98,16 @@ static inline lanes lanes_absolute(lanes a)
     LANES_EACH(vabsq_f32(a.at[i]));
 }
 
+static inline lanes lanes_even(lanes a)
+{
+    LANES_EACH(vtrn1q_f32(a.at[i], a.at[i]));
+}
+
+static inline lanes lanes_odd(lanes a)
+{
+    LANES_EACH(vtrn2q_f32(a.at[i], a.at[i]));
+}
+
 static inline float32x4_t larger_bits(float32x4_t a, float32x4_t b)
 {
     return vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b)));

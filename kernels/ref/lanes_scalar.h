@@ -10,7 +10,11 @@
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 
-enum { LANES_ROWS = 4, LANES_WIDE = 1, LANES_COLUMNS = 4 }; /* attention's register block: rows, and blocks of 16 lanes beside them */
+enum {
+    LANES_ROWS = 4,
+    LANES_WIDE = 1,
+    LANES_COLUMNS = 4
+}; /* attention's register block: rows, and blocks of 16 lanes beside them */
 
 typedef struct lanes {
     float at[KERN_LANES];
@@ -93,6 +97,17 @@ static inline lanes lanes_minimum(lanes a, lanes b)
 static inline lanes lanes_absolute(lanes a)
 {
     LANES_EACH(fabsf(a.at[i]));
+}
+
+/* Each lane's even neighbour, and each lane's odd one: itself or the lane beside it. */
+static inline lanes lanes_even(lanes a)
+{
+    LANES_EACH(a.at[i / 2 * 2]);
+}
+
+static inline lanes lanes_odd(lanes a)
+{
+    LANES_EACH(a.at[i / 2 * 2 + 1]);
 }
 
 /* the larger by bits, of values without sign: NaN counts as larger than infinity */

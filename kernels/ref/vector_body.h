@@ -216,13 +216,19 @@ static void quantise_int16(const float *x, size_t stride, uint32_t n_columns, ui
 
 static void rotate(float *head, const float *angles, uint32_t n_pairs, bool adjacent)
 {
-    const uint32_t step = adjacent ? 2 : 1, distance = adjacent ? 1 : n_pairs;
-    for (uint32_t i = 0; i < n_pairs; i++) {
-        const float cosine = angles[2 * i], sine = angles[2 * i + 1];
-        float *const first = head + (size_t)i * step, *const second = first + distance;
-        const float a = *first, b = *second;
-        *first = fmaf(a, cosine, -(b * sine));
-        *second = fmaf(a, sine, b * cosine);
+    const float *const others = angles + (adjacent ? 2 * (size_t)n_pairs : n_pairs);
+    float *const second = head + n_pairs;
+    for (uint32_t i = 0, n = adjacent ? 2 * n_pairs : n_pairs; i < n; i += KERN_LANES) {
+        const lanes angle = load_part(angles + i, n - i), other = load_part(others + i, n - i);
+        const lanes a = load_part(head + i, n - i);
+        if (adjacent) {
+            store_part(head + i, lanes_fma(lanes_even(a), angle, lanes_multiply(lanes_odd(a), other)), n - i);
+        } else {
+            const lanes b = load_part(second + i, n - i);
+            const lanes negative = lanes_multiply(other, lanes_splat(-1.0f));
+            store_part(head + i, lanes_fma(a, angle, lanes_multiply(b, negative)), n - i);
+            store_part(second + i, lanes_fma(a, other, lanes_multiply(b, angle)), n - i);
+        }
     }
 }
 

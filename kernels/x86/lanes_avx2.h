@@ -95,6 +95,16 @@ static inline lanes lanes_absolute(lanes a)
     return (lanes){_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
 }
 
+static inline lanes lanes_even(lanes a)
+{
+    return (lanes){_mm256_moveldup_ps(a.low), _mm256_moveldup_ps(a.high)};
+}
+
+static inline lanes lanes_odd(lanes a)
+{
+    return (lanes){_mm256_movehdup_ps(a.low), _mm256_movehdup_ps(a.high)};
+}
+
 static inline __m256 maximum_bits_half(__m256 a, __m256 b)
 {
     return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));

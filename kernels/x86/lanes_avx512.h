@@ -83,6 +83,16 @@ static inline lanes lanes_absolute(lanes a)
     return _mm512_abs_ps(a);
 }
 
+static inline lanes lanes_even(lanes a)
+{
+    return _mm512_moveldup_ps(a);
+}
+
+static inline lanes lanes_odd(lanes a)
+{
+    return _mm512_movehdup_ps(a);
+}
+
 static inline lanes lanes_maximum_bits(lanes a, lanes b)
 {
     return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));

@@ -43,12 +43,18 @@ Test(angles, factors_divide_frequencies)
 /* Double arithmetic leaves hardly more than the rounding to float: half a unit in the last place of values below 1. */
 static void check_position(uint64_t position, const double *frequencies, uint32_t n_pairs)
 {
-    float angles[2 * MOST_PAIRS];
-    eng_rope_angles(position, frequencies, n_pairs, angles);
+    float halves[2 * MOST_PAIRS], adjacent[4 * MOST_PAIRS];
+    eng_rope_angles(position, frequencies, n_pairs, false, halves);
+    eng_rope_angles(position, frequencies, n_pairs, true, adjacent);
     for (uint32_t i = 0; i < n_pairs; i++) {
         const double angle = (double)position * frequencies[i];
-        cr_assert_leq(fabs((double)angles[2 * i] - cos(angle)), FLT_EPSILON * 0.2501, "cosine of %a", angle);
-        cr_assert_leq(fabs((double)angles[2 * i + 1] - sin(angle)), FLT_EPSILON * 0.2501, "sine of %a", angle);
+        const float cosine = halves[i], sine = halves[n_pairs + i];
+        cr_assert_leq(fabs((double)cosine - cos(angle)), FLT_EPSILON * 0.2501, "cosine of %a", angle);
+        cr_assert_leq(fabs((double)sine - sin(angle)), FLT_EPSILON * 0.2501, "sine of %a", angle);
+        cr_assert_eq(adjacent[2 * i], cosine);
+        cr_assert_eq(adjacent[2 * i + 1], sine);
+        cr_assert_eq(adjacent[2 * (n_pairs + i)], -sine);
+        cr_assert_eq(adjacent[2 * (n_pairs + i) + 1], cosine);
     }
 }
 

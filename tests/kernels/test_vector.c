@@ -92,8 +92,14 @@ static void run_rotate_halves(const kern_table *table, const float *x, const flo
 
 static void run_rotate_adjacent(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
 {
+    float angles[2 * MOST];
+    for (uint32_t i = 0; i + 1 < n; i += 2) {
+        angles[i] = angles[n / 2 * 2 + i + 1] = y[i];
+        angles[i + 1] = y[i + 1];
+        angles[n / 2 * 2 + i] = -y[i + 1];
+    }
     memcpy(out, x, n * sizeof *x);
-    table->rotate(out, y, n / 2, true);
+    table->rotate(out, angles, n / 2, true);
 }
 
 static void run_store_value(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
@@ -232,11 +238,12 @@ Test(vector, rms_norm_is_near_the_exact_one)
 Test(vector, rotation_turns_pairs)
 {
     const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR);
-    static const float angles[] = {0.6f, 0.8f, 0.0f, 1.0f};
+    static const float of_halves[] = {0.6f, 0.0f, 0.8f, 1.0f};
+    static const float of_adjacent[] = {0.6f, 0.8f, 0.0f, 1.0f, -0.8f, 0.6f, -1.0f, 0.0f};
     float halves[] = {1, 2, 3, 4, 5}, adjacent[] = {1, 2, 3, 4, 5};
     const float turned_halves[] = {0.6f - 2.4f, -4, 0.8f + 1.8f, 2, 5}, turned_adjacent[] = {-1, 2, -4, 3, 5};
-    scalar.rotate(halves, angles, 2, false);
-    scalar.rotate(adjacent, angles, 2, true);
+    scalar.rotate(halves, of_halves, 2, false);
+    scalar.rotate(adjacent, of_adjacent, 2, true);
     for (int i = 0; i < 5; i++) {
         cr_expect_float_eq(halves[i], turned_halves[i], 1e-6);
         cr_expect_float_eq(adjacent[i], turned_adjacent[i], 1e-6);

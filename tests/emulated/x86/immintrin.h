@@ -47,6 +47,26 @@ EMULATED __m512i emulated_madd(__m512i a, __m512i b)
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 emulated_madd
 
+EMULATED __m512 emulated_even(__m512 a)
+{
+    emulated_halves x = {.floats = a};
+    for (int i = 0; i < 2; i++)
+        x.half_floats[i] = _mm256_moveldup_ps(x.half_floats[i]);
+    return x.floats;
+}
+#undef _mm512_moveldup_ps
+#define _mm512_moveldup_ps emulated_even
+
+EMULATED __m512 emulated_odd(__m512 a)
+{
+    emulated_halves x = {.floats = a};
+    for (int i = 0; i < 2; i++)
+        x.half_floats[i] = _mm256_movehdup_ps(x.half_floats[i]);
+    return x.floats;
+}
+#undef _mm512_movehdup_ps
+#define _mm512_movehdup_ps emulated_odd
+
 EMULATED __m256i emulated_mask_subtract(__m256i otherwise, uint32_t mask, __m256i a, __m256i b)
 {
     int8_t from[32], to[32];
