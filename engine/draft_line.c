@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/draft_line.h"
 
-enum {
-    MOST_LACKING = 512, /* tokens; of those before, the draft model is not told */
-    LEAST_CONTEXT = 64,
-};
+enum { LEAST_CONTEXT = 64 };
 
 firn_status eng_draft_model_check(const firn_model *model, const firn_model *draft_model, firn_error *error)
 {
@@ -28,26 +25,54 @@ static size_t count_common(const eng_draft_line *line, const int32_t *ids, size_
     return n;
 }
 
-size_t eng_draft_line_lacks(const eng_draft_line *line, const int32_t *ids, size_t n_ids)
+/* Tokens of the text that are after those, as the session has it. */
+static size_t count_after(const eng_draft_line *line, size_t n_ids, size_t n_common)
 {
-    const size_t n_lacking = n_ids - count_common(line, ids, n_ids);
-    return n_lacking < MOST_LACKING ? n_lacking : MOST_LACKING;
+    return n_ids > line->n_skipped + n_common ? n_ids - line->n_skipped - n_common : 0;
 }
 
-size_t eng_draft_line_follow(eng_draft_line *line, const int32_t *ids, size_t n_ids, uint32_t n_more)
+size_t eng_draft_line_lacks(const eng_draft_line *line, const int32_t *ids, size_t n_ids, size_t most)
+{
+    const size_t n_common = count_common(line, ids, n_ids), n = count_after(line, n_ids, n_common);
+    return n_common > 0 && n <= most ? n : n_ids < most ? n_ids : most;
+}
+
+/* Begins with the text's first token and its last n - 1, or with what the tree has of these. */
+static void begin_anew(eng_draft_line *line, eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, size_t n)
 {
     firn_session *const session = line->session;
-    const size_t n_ctx = session->n_ctx, most = n_ctx / 2 < MOST_LACKING ? n_ctx / 2 : MOST_LACKING;
-    if (n_ctx < LEAST_CONTEXT)
+    firn_session_rewind(session, 0);
+    eng_prefix_leave(&line->place);
+    line->n_skipped = n_ids - n;
+    for (size_t i = 0; i < n; i++)
+        session->ids[i] = id_at(line, ids, i);
+    if (tree != NULL)
+        eng_prefix_take(tree, session->ids, n - 1, session, &line->place);
+}
+
+size_t eng_draft_line_follow(eng_draft_line *line, eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, size_t most,
+                             uint32_t n_more)
+{
+    firn_session *const session = line->session;
+    const size_t half = session->n_ctx / 2, n_common = count_common(line, ids, n_ids);
+    const size_t n_after = count_after(line, n_ids, n_common), n_most = half < most ? half : most;
+    if (session->n_ctx < LEAST_CONTEXT)
         return 0;
-    size_t n_common = count_common(line, ids, n_ids), n = n_ids - line->n_skipped;
-    if (n_ids < line->n_skipped + 1 || n - n_common > most || n + n_more > n_ctx) {
-        n_common = 0;
-        n = n_ids < most ? n_ids : most;
-        line->n_skipped = n_ids - n;
+    if (n_common == 0 || n_after > n_most || n_common + n_after + n_more > session->n_ctx) {
+        begin_anew(line, tree, ids, n_ids, n_ids < n_most ? n_ids : n_most);
+        return n_ids - line->n_skipped - session->cached;
     }
     firn_session_rewind(session, n_common);
-    for (size_t i = n_common; i < n; i++)
+    eng_prefix_go_back(&line->place, n_common);
+    session->length = session->cached; /* fewer, where a window had been let go */
+    for (size_t i = n_common; i < n_common + n_after; i++)
         session->ids[i] = id_at(line, ids, i);
-    return n - n_common;
+    return n_common + n_after - session->cached;
+}
+
+void eng_draft_line_stop(eng_draft_line *line)
+{
+    firn_session_release(line->session);
+    eng_prefix_leave(&line->place);
+    *line = (eng_draft_line){.session = NULL};
 }

@@ -209,7 +209,7 @@ size_t eng_prefix_take(eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, 
         touch(tree, node);
     }
     if (n > 0)
-        memcpy(session->ids, ids, n * sizeof *ids);
+        memmove(session->ids, ids, n * sizeof *ids); /* a caller may have put them there already */
     stand_at(node, n_pages, place);
     return n;
 }

@@ -46,6 +46,8 @@ firn_status firn_scheduler_create(firn_model *model, const firn_scheduler_option
     eng_lane *own;
     status = eng_scheduler_lane(s, model, &own, error);
     if (status == FIRN_OK)
+        status = eng_scheduler_begin_drafts(s, &s->options, error);
+    if (status == FIRN_OK)
         *out = s;
     else
         firn_scheduler_release(s);
@@ -69,6 +71,8 @@ void firn_scheduler_release(firn_scheduler *scheduler)
     }
     free(s->running);
     free(s->stepped);
+    free(s->drafted);
+    eng_drafting_end(&s->drafting);
     eng_scheduler_free_lanes(s);
     firn_model_release(s->model);
     free(s);
@@ -77,6 +81,11 @@ void firn_scheduler_release(firn_scheduler *scheduler)
 firn_scheduler_figures firn_scheduler_measure(const firn_scheduler *scheduler)
 {
     firn_scheduler_figures figures = scheduler->figures;
+    const firn_drafter_figures drafts = scheduler->drafting.figures;
+    figures.n_drafted = drafts.n_drafted;
+    figures.n_accepted = drafts.n_accepted;
+    figures.n_model_drafted = drafts.n_model_drafted;
+    figures.n_model_accepted = drafts.n_model_accepted;
     figures.n_running = (uint32_t)scheduler->n_running;
     figures.bytes_in_use = atomic_load_explicit(&scheduler->budget.in_use, memory_order_relaxed);
     return figures;
@@ -162,34 +171,19 @@ static uint32_t plan_prompts(firn_scheduler *s, uint32_t room, uint32_t n_prompt
     return room;
 }
 
-/* Gives rows that are left to drafts for those who decode. */
-static void plan_drafts(firn_scheduler *s, uint32_t room)
-{
-    for (size_t i = 0; i < s->n_running && room > 0; i++) {
-        eng_request *const request = s->running[i];
-        eng_timeline *const timeline = &request->timelines[0];
-        if (request->n_timelines > 1 || timeline->n_rows != 1 || !eng_request_decodes(request))
-            continue;
-        const size_t left = s->options.n_ctx - timeline->n_ids;
-        const uint32_t at_hand = room < s->options.n_draft ? room : s->options.n_draft;
-        request->n_drafts = eng_draft_guess(&request->draft, timeline->ids, timeline->n_ids,
-                                            left < at_hand ? (uint32_t)left : at_hand, timeline->ids + timeline->n_ids);
-        timeline->n_rows += request->n_drafts;
-        room -= request->n_drafts;
-    }
-}
-
 static void clear_plan(eng_request *request)
 {
     for (size_t t = 0; t < request->n_timelines; t++) {
         request->timelines[t].n_rows = 0;
         request->timelines[t].logits = NULL;
     }
-    request->n_drafts = request->n_accepted = request->n_taken = 0;
+    request->drafted.n_drafts = request->drafted.wanted = 0;
+    request->n_taken = 0;
     request->settled = false;
 }
 
-static void plan_rows(firn_scheduler *s)
+/* Gives each request its rows; *left are those that may be drafts. */
+static void plan_rows(firn_scheduler *s, uint32_t *left)
 {
     const uint32_t n_batch = s->options.n_batch;
     uint32_t n_prompts = 0;
@@ -198,10 +192,10 @@ static void plan_rows(firn_scheduler *s)
         n_prompts += !eng_request_decodes(s->running[i]);
     }
     const uint32_t for_prompts = n_prompts == 0 ? 0 : n_batch > 4 ? n_batch / 4 : 1; /* at least */
-    const uint32_t left = plan_decoding(s, n_batch - for_prompts);
-    const uint32_t unused = n_prompts > 0 ? plan_prompts(s, left + for_prompts, n_prompts) : left;
-    if (s->options.n_draft > 0)
-        plan_drafts(s, unused);
+    *left = plan_decoding(s, n_batch - for_prompts);
+    if (n_prompts > 0)
+        *left = plan_prompts(s, *left + for_prompts, n_prompts);
+    s->decodes_only = n_prompts == 0;
 }
 
 static bool has_rows(const eng_request *request)
@@ -210,6 +204,36 @@ static bool has_rows(const eng_request *request)
         if (request->timelines[t].n_rows > 0)
             return true;
     return false;
+}
+
+/* Drafts for those who decode on one timeline, as far as rows are left. */
+static firn_status plan_drafts(firn_scheduler *s, uint32_t left, firn_error *error)
+{
+    eng_plain_step plain = {0, 0};
+    s->n_drafted = 0;
+    if (s->options.n_draft == 0)
+        return FIRN_OK;
+    for (size_t i = 0; i < s->n_running; i++) {
+        eng_request *const request = s->running[i];
+        eng_timeline *const timeline = &request->timelines[0];
+        eng_drafted *const drafted = &request->drafted;
+        if (!has_rows(request) || !eng_request_decodes(request))
+            continue;
+        plain.n_rows += (uint32_t)request->n_timelines;
+        plain.n_texts++;
+        if (request->n_timelines > 1)
+            continue;
+        drafted->generation = request->generation;
+        drafted->ids = timeline->ids;
+        drafted->n_ids = timeline->n_ids;
+        drafted->most = s->options.n_ctx - (uint32_t)timeline->n_ids;
+        s->drafted[s->n_drafted++] = drafted;
+    }
+    const firn_status status =
+        eng_drafting_make(&s->drafting, s->drafted, s->n_drafted, plain, left, s->decodes_only, error);
+    for (size_t i = 0; i < s->n_running && status == FIRN_OK; i++)
+        s->running[i]->timelines[0].n_rows += s->running[i]->drafted.n_drafts;
+    return status;
 }
 
 /* Leaves a request that has all the memory fewer rows, and in the end none. */
@@ -228,9 +252,9 @@ static void take_rows_away(eng_request *request)
 static void find_pages(firn_scheduler *s, eng_request *request)
 {
     while (has_rows(request) && !eng_request_extend(request)) {
-        request->timelines[0].n_rows -= request->n_drafts;
-        request->n_drafts = 0;
-        if (eng_scheduler_evict(s, request->timelines[0].lane))
+        request->timelines[0].n_rows -= request->drafted.n_drafts;
+        request->drafted.n_drafts = 0;
+        if (eng_scheduler_evict(s, request->timelines[0].lane) || eng_scheduler_let_go_draft(s))
             continue;
         eng_request *const last = s->running[s->n_running - 1];
         if (s->n_running == 1) {
@@ -260,7 +284,9 @@ static void add_entry(firn_scheduler *s, eng_request *request, size_t number)
     const eng_timeline *const t = &request->timelines[number];
     eng_lane *const lane = t->lane;
     const bool whole = t->n_rows >= eng_timeline_lacks(t);
-    const unsigned logits = request->n_drafts > 0 ? FIRN_LOGITS_ALL : whole ? FIRN_LOGITS_LAST : FIRN_LOGITS_NONE;
+    const unsigned logits = request->drafted.n_drafts > 0 ? FIRN_LOGITS_ALL
+                            : whole                       ? FIRN_LOGITS_LAST
+                                                          : FIRN_LOGITS_NONE;
     lane->owners[lane->n_entries] = (eng_entry_owner){request, number};
     lane->entries[lane->n_entries++] = (firn_batch_entry){t->session, t->ids + t->session->cached, t->n_rows, logits};
     s->figures.n_tokens += t->n_rows;
@@ -305,7 +331,6 @@ static void make_entries(firn_scheduler *s)
         if (!has_rows(request))
             continue;
         s->stepped[s->n_stepped++] = request;
-        s->figures.n_drafted += request->n_drafts;
         for (size_t t = 0; t < request->n_timelines; t++)
             if (request->timelines[t].n_rows > 0)
                 add_entry(s, request, t);
@@ -334,13 +359,13 @@ static void take_row(eng_request *request, const float *logits)
     request->status = firn_generation_take(request->generation, logits, &request->error);
     const uint32_t i = request->n_taken++;
     request->settled = true;
-    if (request->status != FIRN_OK || i == request->n_drafts ||
+    if (request->status != FIRN_OK || i == request->drafted.n_drafts ||
         firn_generation_end(request->generation) != FIRN_END_NOT_YET)
         return;
     const firn_generation_step step = firn_generation_next(request->generation);
     const eng_timeline *const timeline = &request->timelines[0];
     if (step.n_keep == timeline->n_ids + i && step.id == timeline->ids[step.n_keep]) {
-        request->n_accepted++;
+        request->drafted.n_true++;
         request->settled = false;
     }
 }
@@ -426,9 +451,6 @@ static void conclude(firn_scheduler *s, eng_request *request)
     if (request->n_taken == 0)
         return;
     s->figures.n_generated += request->n_taken;
-    s->figures.n_accepted += request->n_accepted;
-    if (request->n_drafts > 0)
-        eng_draft_learn(&request->draft, request->n_drafts, request->n_accepted);
     const bool ended = request->status != FIRN_OK || firn_generation_end(request->generation) != FIRN_END_NOT_YET;
     if (!ended)
         eng_request_move_on(request);
@@ -461,8 +483,11 @@ static firn_status run_lanes(firn_scheduler *s, firn_error *error)
         if (lane->n_entries > 0)
             status = eng_batch_append(lane->batch, lane->entries, lane->n_entries, take_logits, &step, error);
     }
-    s->figures.model_seconds += base_seconds() - start - (s->figures.sampling_seconds - sampling);
+    const double seconds = base_seconds() - start;
+    s->figures.model_seconds += seconds - (s->figures.sampling_seconds - sampling);
     s->figures.n_steps++;
+    if (status == FIRN_OK)
+        eng_drafting_learn(&s->drafting, s->drafted, s->n_drafted, s->decodes_only, seconds);
     return status;
 }
 
@@ -481,6 +506,34 @@ static firn_status run_entries(firn_scheduler *s, firn_error *error)
     return FIRN_OK;
 }
 
+/* Ends those for whom there were to be drafts. */
+static void fail_drafted(firn_scheduler *s, firn_status status, const firn_error *error)
+{
+    s->n_stepped = 0;
+    for (size_t i = 0; i < s->n_running; i++)
+        if (s->running[i]->drafted.wanted > 0)
+            s->stepped[s->n_stepped++] = s->running[i];
+    fail_all(s, status, error);
+}
+
+static firn_status run_step(firn_scheduler *s, firn_error *error)
+{
+    firn_error fault = {0};
+    uint32_t left;
+    plan_rows(s, &left);
+    const double start = base_seconds();
+    const firn_status status = plan_drafts(s, left, &fault);
+    s->figures.draft_seconds += base_seconds() - start;
+    if (status != FIRN_OK) {
+        fail_drafted(s, status, &fault);
+        if (error != NULL)
+            *error = fault;
+        return status;
+    }
+    make_entries(s);
+    return s->n_stepped > 0 ? run_entries(s, error) : FIRN_OK;
+}
+
 firn_status firn_scheduler_step(firn_scheduler *scheduler, bool *more, firn_error *error)
 {
     firn_scheduler *const s = scheduler;
@@ -489,12 +542,8 @@ firn_status firn_scheduler_step(firn_scheduler *scheduler, bool *more, firn_erro
     eng_scheduler_empty_inbox(s);
     drop_cancelled(s);
     eng_scheduler_admit(s);
-    if (s->n_running > 0) {
-        plan_rows(s);
-        make_entries(s);
-        if (s->n_stepped > 0)
-            status = run_entries(s, error);
-    }
+    if (s->n_running > 0)
+        status = run_step(s, error);
     s->figures.all_seconds += base_seconds() - start;
     *more = s->n_running > 0 || s->waiting != NULL || !eng_scheduler_inbox_is_empty(s);
     return status;

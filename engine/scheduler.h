@@ -17,6 +17,9 @@
  * memory, beginnings in common, being put off and cancelled. What a weaker model adds to a step goes through that model
  * first.
  *
+ * Where a text repeats itself, and where there is a draft model and that pays, several tokens of it come in a step.
+ * What a draft model keeps of a text is let go before a request is put off or has to wait.
+ *
  * firn_scheduler_submit and _cancel may be called from any thread, also from callbacks; the others by one thread at a
  * time, which is where callbacks come from.
  */
@@ -34,6 +37,11 @@ typedef struct firn_scheduler_options {
     uint32_t n_batch; /* tokens of one step; 0: 512. Never changes a text */
     uint32_t n_ctx;   /* positions of each request's timeline; 0: what the model was trained for */
     uint32_t n_draft; /* tokens drafted for a text in one step, at most (15); 0: none. Never changes a text */
+
+    /* As in firn_drafter_options: a draft model of the same vocabulary, which is kept alive; NULL: none */
+    firn_model *draft_model;
+    uint32_t n_draft_min;
+    double draft_p_min;
 } firn_scheduler_options;
 
 firn_scheduler_options firn_scheduler_options_default(void);
@@ -84,15 +92,17 @@ firn_status firn_scheduler_run(firn_scheduler *scheduler, firn_error *error); /*
 
 typedef struct firn_scheduler_figures {
     uint64_t n_steps;
-    uint64_t n_tokens;              /* that went through the model */
-    uint64_t n_reused;              /* that didn't have to: a kept beginning had them */
-    uint64_t n_generated;           /* tokens picked */
-    uint64_t n_drafted, n_accepted; /* tokens drafted, and of them those that came true */
-    uint64_t n_preempted;           /* times that a request was put off */
-    uint64_t n_evicted;             /* pages of kept beginnings that were let go */
+    uint64_t n_tokens;                          /* that went through the model */
+    uint64_t n_reused;                          /* that didn't have to: a kept beginning had them */
+    uint64_t n_generated;                       /* tokens picked */
+    uint64_t n_drafted, n_accepted;             /* tokens drafted, and of them those that came true; */
+    uint64_t n_model_drafted, n_model_accepted; /* of these, the draft model's */
+    uint64_t n_preempted;                       /* times that a request was put off */
+    uint64_t n_evicted;                         /* pages of kept beginnings that were let go */
     uint32_t n_running, n_waiting;
-    uint64_t bytes_in_use;                               /* of keys and values */
-    double model_seconds, sampling_seconds, all_seconds; /* of steps: in the model, picking tokens, altogether */
+    uint64_t bytes_in_use; /* of keys and values */
+    /* of steps: in the model, picking tokens, drafting, altogether */
+    double model_seconds, sampling_seconds, draft_seconds, all_seconds;
 } firn_scheduler_figures;
 
 firn_scheduler_figures firn_scheduler_measure(const firn_scheduler *scheduler);

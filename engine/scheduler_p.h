@@ -12,7 +12,7 @@
 #define FIRN_ENGINE_SCHEDULER_P_H
 
 #include "engine/batch.h"
-#include "engine/draft.h"
+#include "engine/drafting.h"
 #include "engine/prefix_tree.h"
 
 typedef struct eng_timeline {
@@ -41,7 +41,7 @@ typedef struct eng_request {
     /* from when it is let in; also while it is put off */
     firn_generation *generation;
     float *held; /* [n_timelines - 1][n_vocab] logits of the step that come before the others; NULL with one timeline */
-    eng_draft draft;
+    eng_drafted drafted;
 
     /* what it waits for: a timeline of another request, until that has so many tokens, with which one of its own begins
      */
@@ -49,10 +49,8 @@ typedef struct eng_request {
     size_t leader_timeline, leader_tokens;
 
     /* of the current step */
-    uint32_t n_drafts;   /* the last of its only timeline's rows: ids from n_ids on */
-    uint32_t n_accepted; /* of these */
-    uint32_t n_taken;    /* logits that it took */
-    bool settled;        /* takes no more */
+    uint32_t n_taken; /* logits that it took */
+    bool settled;     /* takes no more */
     firn_status status;
     firn_error error;
 } eng_request;
@@ -94,7 +92,11 @@ struct firn_scheduler {
     eng_request **running; /* in the order of their turns: the last is put off first */
     eng_request **stepped; /* [room] those that the step has entries of */
     size_t n_running, n_stepped, room;
-    size_t turn; /* the running request that decodes first, where not all can */
+    eng_drafting drafting;
+    eng_drafted **drafted; /* [n_drafted, room] those that the step may have drafts for */
+    size_t n_drafted;
+    bool decodes_only; /* the step has no prompts */
+    size_t turn;       /* the running request that decodes first, where not all can */
     firn_scheduler_figures figures;
 };
 
@@ -107,6 +109,12 @@ bool eng_lane_reserve(eng_lane *lane, size_t n_entries);
 
 /* Lets go a kept beginning, of this lane or else of another. False: there is none that isn't in use. */
 bool eng_scheduler_evict(firn_scheduler *scheduler, const eng_lane *first);
+
+/* Sets up drafts, as the options say. */
+firn_status eng_scheduler_begin_drafts(firn_scheduler *scheduler, const firn_scheduler_options *options,
+                                       firn_error *error);
+/* Lets go what the draft model keeps of a running request, the last first. False: it keeps of none. */
+bool eng_scheduler_let_go_draft(firn_scheduler *scheduler);
 
 /* How many ids at the beginnings of two timelines are equal, up to `most`. */
 size_t eng_count_equal(const int32_t *a, const int32_t *b, size_t most);

@@ -229,7 +229,8 @@ static bool reserve_running(firn_scheduler *s)
     if (s->n_running < s->room)
         return true;
     const size_t room = 2 * s->room + 16;
-    if (!base_resize(&s->running, room, sizeof *s->running) || !base_resize(&s->stepped, room, sizeof *s->stepped))
+    if (!base_resize(&s->running, room, sizeof *s->running) || !base_resize(&s->stepped, room, sizeof *s->stepped) ||
+        !base_resize(&s->drafted, room, sizeof *s->drafted) || !eng_drafting_reserve(&s->drafting, room))
         return false;
     s->room = room;
     return true;
@@ -362,6 +363,8 @@ void eng_scheduler_admit(firn_scheduler *s)
             link = &request->next;
             break;
         case WAITS_FOR_MEMORY:
+            if (eng_scheduler_let_go_draft(s))
+                break;
             if (!make_way(s, request))
                 return;
             link = &s->waiting; /* who made way waits behind this one */

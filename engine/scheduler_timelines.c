@@ -83,6 +83,53 @@ bool eng_scheduler_evict(firn_scheduler *scheduler, const eng_lane *first)
     return found;
 }
 
+/* ---- drafts ---- */
+
+static bool make_room(void *argument)
+{
+    firn_scheduler *const s = argument;
+    return eng_scheduler_evict(s, s->lanes[0]);
+}
+
+firn_status eng_scheduler_begin_drafts(firn_scheduler *scheduler, const firn_scheduler_options *options,
+                                       firn_error *error)
+{
+    firn_scheduler *const s = scheduler;
+    firn_model *const model = options->draft_model;
+    firn_drafter_options chosen = firn_drafter_options_default();
+    eng_lane *lane = NULL;
+    chosen.n_max = options->n_draft;
+    chosen.n_min = options->n_draft_min;
+    chosen.p_min = options->draft_p_min;
+    chosen.draft_model = options->n_draft > 0 ? model : NULL;
+    firn_status status = eng_drafting_begin(&s->drafting, s->model, &chosen, error);
+    if (status != FIRN_OK || chosen.draft_model == NULL)
+        return status;
+    status = eng_scheduler_lane(s, model, &lane, error);
+    if (status != FIRN_OK)
+        return status;
+    const uint32_t n_ctx_train = model->hyperparameters->n_ctx_train;
+    s->drafting.store = (eng_draft_store){.pages = lane->pages,
+                                          .tree = lane->tree,
+                                          .batch = lane->batch,
+                                          .n_ctx = options->n_ctx < n_ctx_train ? options->n_ctx : n_ctx_train,
+                                          .make_room = make_room,
+                                          .argument = s};
+    return FIRN_OK;
+}
+
+bool eng_scheduler_let_go_draft(firn_scheduler *scheduler)
+{
+    for (size_t i = scheduler->n_running; i-- > 0;) {
+        eng_draft_line *const line = &scheduler->running[i]->drafted.line;
+        if (line->session != NULL) {
+            eng_draft_line_stop(line);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- timelines ---- */
 
 size_t eng_count_equal(const int32_t *a, const int32_t *b, size_t most)
@@ -232,6 +279,8 @@ void eng_request_strip(eng_request *request)
         t->n_rows = 0;
         eng_prefix_leave(&t->place);
     }
+    eng_draft_line_stop(&request->drafted.line);
+    request->drafted.n_drafts = 0;
 }
 
 bool eng_request_extend(eng_request *request)

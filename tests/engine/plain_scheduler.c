@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A scheduler on three threads, with requests that come from two others, some of which are cancelled there and some of
- * which have guidance or contrast, for ThreadSanitizer and without. Each text is what its request gets alone.
+ * which have guidance or contrast, and a draft model, for ThreadSanitizer and without. Each text is what its request
+ * gets alone.
  */
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
@@ -152,6 +153,8 @@ int main(void)
     scheduler_options.n_ctx = ROOM;
     scheduler_options.n_batch = 48;
     scheduler_options.memory = 5 * firn_model_session_bytes(model, ROOM);
+    scheduler_options.draft_model = weaker;
+    scheduler_options.n_draft_min = 2;
     if (firn_scheduler_create(model, &scheduler_options, &scheduler, NULL) != FIRN_OK)
         abort();
     for (int t = 0; t < SENDERS; t++) {

@@ -28,32 +28,51 @@ static double seconds(const scene *s, double step, uint32_t n_rows, uint64_t *st
     return plain * (1 + s->noise * (2 * draw(state) - 1));
 }
 
+/* What a simulated step drafts, and what that took. */
+typedef struct drafted {
+    uint32_t length;
+    double seconds;
+} drafted;
+
+static drafted draft(const scene *s, eng_pace *pace, eng_acceptance *acceptance, uint32_t n_behind, uint64_t *state)
+{
+    const eng_plain_step one = {1, 1};
+    drafted d = {0};
+    bool trial;
+    if (eng_pace_must_measure(pace))
+        return d;
+    d.length = eng_pace_length(pace, acceptance, one, 1, n_behind + 1, 15, &trial);
+    for (uint32_t i = 0; i < d.length; i++) {
+        const uint32_t n_rows = i == 0 ? n_behind + 1 : 1;
+        const double took = seconds(s, s->draft, n_rows, state);
+        eng_pace_draft_took(pace, n_rows, took);
+        d.seconds += took;
+    }
+    return d;
+}
+
 /* How many times as fast n_tokens come as without drafts. */
 static double speed(const scene *s, uint32_t n_tokens, uint64_t seed)
 {
+    const eng_plain_step one = {1, 1};
     eng_pace pace = {.model = {.first = 1, .more = 0.1}, .draft = {.first = s->draft * 1.3, .more = 0.1 * s->draft}};
     eng_acceptance acceptance = {0};
     double all = 0;
     uint64_t state = seed;
     uint32_t n_tokens_there = 0, n_behind = 0;
     while (n_tokens_there < n_tokens) {
-        uint32_t n_true = 0, length = eng_pace_length(&pace, 1, 1, eng_pace_chance(&pace, &acceptance), 15);
-        if (length == 0 && eng_pace_tries(&pace, &acceptance, 1, n_behind + 1))
-            length = 1;
-        for (uint32_t i = 0; i < length; i++) {
-            const uint32_t n_rows = i == 0 ? n_behind + 1 : 1;
-            const double took = seconds(s, s->draft, n_rows, &state);
-            eng_pace_draft_took(&pace, n_rows, took);
-            all += took;
-        }
-        n_behind = length > 0 ? 0 : n_behind + 1;
-        const double took = seconds(s, 1, 1 + length, &state);
-        eng_pace_model_took(&pace, 1 + length, took);
-        all += took;
-        while (n_true < length && draw(&state) < s->chance)
+        const drafted d = draft(s, &pace, &acceptance, n_behind, &state);
+        const double took = seconds(s, 1, 1 + d.length, &state);
+        uint32_t n_true = 0;
+        n_behind = d.length > 0 ? 0 : n_behind + 1;
+        while (n_true < d.length && draw(&state) < s->chance)
             n_true++;
-        if (length > 0)
-            eng_pace_learn(&pace, &acceptance, length, n_true);
+        eng_pace_model_took(&pace, 1 + d.length, d.length, took);
+        if (d.length > 0)
+            eng_pace_learn(&pace, &acceptance, d.length, n_true);
+        eng_pace_charge(&pace, &acceptance, one,
+                        d.length > 0 ? d.seconds + took - eng_pace_plain_seconds(&pace, one) : 0, n_true);
+        all += d.seconds + took;
         n_tokens_there += 1 + n_true;
     }
     return n_tokens_there * 0.01 / all;
@@ -68,18 +87,20 @@ static double mean_speed(const scene *s, uint32_t n_tokens)
     return sum / 40;
 }
 
+/* At any chance, where drafts take any time, and where times vary by half. */
 Test(draft_pace, costs_little_where_it_does_not_pay)
 {
-    static const double chances[] = {0, 0.1, 0.3}, drafts[] = {0.3, 0.6, 1.0};
-    for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++)
-            for (int noisy = 0; noisy < 2; noisy++) {
-                const scene s = {drafts[j], 0.1, chances[i], noisy ? 0.25 : 0};
-                cr_expect_geq(mean_speed(&s, 200), 0.97, "chance %g, draft %g, 200 tokens: %.3f", s.chance, s.draft,
-                              mean_speed(&s, 200));
-                cr_expect_geq(mean_speed(&s, 2000), 0.97, "chance %g, draft %g, 2000 tokens: %.3f", s.chance, s.draft,
-                              mean_speed(&s, 2000));
-            }
+    static const double chances[] = {0, 0.2, 0.4, 0.5, 0.6, 0.8}, drafts[] = {0.1, 0.3, 0.6, 1.0},
+                        noises[] = {0, 0.25, 0.5};
+    for (size_t i = 0; i < sizeof chances / sizeof *chances; i++)
+        for (size_t j = 0; j < sizeof drafts / sizeof *drafts; j++)
+            for (size_t k = 0; k < sizeof noises / sizeof *noises; k++)
+                for (uint32_t n = 128; n <= 2048; n *= 4) {
+                    const scene s = {drafts[j], 0.1, chances[i], noises[k]};
+                    const double least = s.noise > 0.3 && n < 500 ? 0.95 : 0.97;
+                    cr_expect_geq(mean_speed(&s, n), least, "chance %g, draft %g, noise %g, %u tokens: %.3f", s.chance,
+                                  s.draft, s.noise, n, mean_speed(&s, n));
+                }
 }
 
 /* Most of what the best fixed length would win, where that is much. */
@@ -100,42 +121,76 @@ Test(draft_pace, wins_where_it_pays)
         }
 }
 
+/* How many tokens would be drafted for one text, if as many may be lost. */
+static uint32_t length_of(const eng_pace *pace, double n_true, double n_false, uint32_t most, bool *trial)
+{
+    const eng_acceptance acceptance = {n_true, n_false, -100};
+    return eng_pace_length(pace, &acceptance, (eng_plain_step){1, 1}, 1, 1, most, trial);
+}
+
 /* A text that changes is drafted for again, and no more. */
 Test(draft_pace, comes_back)
 {
+    const eng_plain_step one = {1, 1};
     eng_pace pace = {.model = {.first = 1, .more = 0.1}, .draft = {.first = 0.2, .more = 0.02}};
     eng_acceptance acceptance = {0};
-    eng_pace_model_took(&pace, 1, 0.01);
-    for (int i = 0; i < 20; i++)
+    bool trial = false;
+    eng_pace_model_took(&pace, 1, 0, 0.01);
+    for (int i = 0; i < 20; i++) {
         eng_pace_learn(&pace, &acceptance, 2, 0);
-    cr_assert_eq(eng_pace_length(&pace, 1, 1, eng_pace_chance(&pace, &acceptance), 15), 0u);
-    uint32_t n_tokens = 0, n_tries = 0;
-    for (; n_tokens < 2000 && eng_pace_length(&pace, 1, 1, eng_pace_chance(&pace, &acceptance), 15) == 0; n_tokens++)
-        if (eng_pace_tries(&pace, &acceptance, 1, 2)) {
-            eng_pace_learn(&pace, &acceptance, 1, 1);
-            n_tries++;
+        eng_pace_charge(&pace, &acceptance, one, 0.001, 0);
+    }
+    uint32_t n_tokens = 0, n_trials = 0;
+    for (; n_tokens < 2000; n_tokens++) {
+        const uint32_t length = eng_pace_length(&pace, &acceptance, one, 1, 2, 15, &trial);
+        if (length > 0 && !trial)
+            break;
+        eng_pace_charge(&pace, &acceptance, one, length > 0 ? 0.003 : 0, length);
+        if (length > 0) {
+            eng_pace_forget(&acceptance);
+            eng_pace_learn(&pace, &acceptance, length, length);
+            n_trials++;
         }
-    cr_expect(n_tokens < 400 && n_tries > 1, "%u tokens, %u tries", n_tokens, n_tries);
+    }
+    cr_expect(n_tokens > 10 && n_tokens < 400 && n_trials > 1, "%u tokens, %u trials", n_tokens, n_trials);
 }
 
 /* Rows that cost as much as the first leave nothing to win; those that cost nothing make drafts long. */
 Test(draft_pace, measures_decide)
 {
     eng_pace pace = {.model = {.first = 1, .more = 0.1}, .draft = {.first = 0.1, .more = 0.01}};
-    const uint32_t thought = eng_pace_length(&pace, 1, 1, 0.8, 15);
-    eng_pace_model_took(&pace, 1, 0.01);
+    bool trial;
+    const uint32_t thought = length_of(&pace, 80, 20, 15, &trial);
+    cr_expect(thought > 1 && !trial);
+    cr_expect_eq(length_of(&pace, 0, 100, 15, &trial), 1u);
+    cr_expect(trial);
+    eng_pace_model_took(&pace, 1, 0, 0.01);
     for (uint32_t n = 2; n <= 16; n++)
         for (int i = 0; i < 30; i++) {
-            eng_pace_model_took(&pace, 1, 0.01);
-            eng_pace_model_took(&pace, n, 0.01 * n);
+            eng_pace_model_took(&pace, 1, 0, 0.01);
+            eng_pace_model_took(&pace, n, n - 1, 0.01 * n);
         }
-    cr_expect(thought > 1);
-    cr_expect_eq(eng_pace_length(&pace, 1, 1, 0.8, 15), 0u);
+    cr_expect_eq(length_of(&pace, 80, 20, 15, &trial), 0u);
+    cr_expect_eq(length_of(&pace, 100, 0, 15, &trial), 0u, "nor is there a trial");
     for (uint32_t n = 2; n <= 16; n++)
         for (int i = 0; i < 60; i++) {
-            eng_pace_model_took(&pace, 1, 0.01);
-            eng_pace_model_took(&pace, n, 0.01);
+            eng_pace_model_took(&pace, 1, 0, 0.01);
+            eng_pace_model_took(&pace, n, n - 1, 0.01);
         }
-    cr_expect_gt(eng_pace_length(&pace, 1, 1, 0.8, 15), thought);
-    cr_expect_eq(eng_pace_length(&pace, 1, 1, 0.8, 2), 2u);
+    cr_expect_gt(length_of(&pace, 80, 20, 15, &trial), thought);
+    cr_expect_eq(length_of(&pace, 80, 20, 2, &trial), 2u);
+}
+
+/* What the draft model must catch up with counts, and what was lost. */
+Test(draft_pace, the_account_must_reach)
+{
+    const eng_plain_step one = {1, 1}, many = {64, 64};
+    const eng_pace pace = {.model = {.first = 1, .more = 0.1}, .draft = {.first = 0.1, .more = 0.01}};
+    eng_acceptance fresh = {0}, poor = {9, 1, 1.95}, rich = {9, 1, -8};
+    bool trial;
+    cr_expect_gt(eng_pace_length(&pace, &fresh, one, 1, 30, 15, &trial), 0u);
+    cr_expect_eq(eng_pace_length(&pace, &fresh, one, 1, 500, 15, &trial), 0u);
+    cr_expect_gt(eng_pace_length(&pace, &rich, one, 1, 500, 15, &trial), 0u);
+    cr_expect_eq(eng_pace_length(&pace, &poor, one, 1, 1, 15, &trial), 0u);
+    cr_expect_eq(eng_pace_length(&pace, &rich, many, 64, 1, 15, &trial), 0u, "rows of a full step all cost the same");
 }
