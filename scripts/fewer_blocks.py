@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes a GGUF checkpoint that is another one without some of its blocks (layers): a weaker model of the same vocabulary, as
---contrast of generate needs one. Reads the whole file into memory."""
+--contrast of generate needs one, or -md. With --idle, it has some more that do nothing: as slow as a larger model, to measure
+with. Reads the whole file into memory."""
 import argparse
 import struct
 import sys
@@ -42,8 +43,8 @@ def align(size):
     return -size % ALIGNMENT
 
 
-def write_fewer_blocks(source, target, kept):
-    """`kept`: the numbers of the blocks that stay, ascending."""
+def write_fewer_blocks(source, target, kept, n_idle=0):
+    """`kept`: the numbers of the blocks that stay, ascending. After them come n_idle whose parameters are zero."""
     with open(source, "rb") as file:
         data = file.read()
     reader = Reader(data)
@@ -54,7 +55,7 @@ def write_fewer_blocks(source, target, kept):
         key, kind = reader.string(), reader.take("I")
         value = reader.at
         reader.skip(kind)
-        count = struct.pack("<I", len(kept))
+        count = struct.pack("<I", len(kept) + n_idle)
         head += data[start:value] + (count if key.endswith(b".block_count") else data[value:reader.at])
     tensors = []
     for _ in range(n_tensors):
@@ -68,15 +69,20 @@ def write_fewer_blocks(source, target, kept):
     infos, pieces, offset = bytearray(), [], 0
     for name, shape, old in tensors:
         parts = name.split(b".")
+        piece = data[begin + old:begin + next(end for end in ends if end > old)]
+        numbers = [None]
         if parts[0] == b"blk":
             if int(parts[1]) not in kept:
                 continue
-            parts[1] = str(kept.index(int(parts[1]))).encode()
-            name = b".".join(parts)
-        piece = data[begin + old:begin + next(end for end in ends if end > old)]
-        infos += struct.pack("<Q", len(name)) + name + shape + struct.pack("<Q", offset)
-        pieces.append(piece + bytes(align(len(piece))))
-        offset += len(pieces[-1])
+            numbers = [kept.index(int(parts[1]))]
+            if int(parts[1]) == kept[0]:
+                numbers += range(len(kept), len(kept) + n_idle)
+        for number in numbers:
+            if number is not None:
+                name = b".".join([parts[0], str(number).encode(), *parts[2:]])
+            infos += struct.pack("<Q", len(name)) + name + shape + struct.pack("<Q", offset)
+            pieces.append((piece if number is None or number < len(kept) else bytes(len(piece))) + bytes(align(len(piece))))
+            offset += len(pieces[-1])
     front = struct.pack("<4sIQQ", magic, version, len(pieces), n_values) + head + infos
     with open(target, "wb") as file:
         file.write(front + bytes(align(len(front))))
@@ -88,12 +94,13 @@ def main():
     parser.add_argument("checkpoint", metavar="FROM")
     parser.add_argument("out", metavar="TO")
     parser.add_argument("--keep", metavar="0-11,16-29", required=True, help="the blocks that stay, ascending")
+    parser.add_argument("--idle", metavar="N", type=int, default=0, help="blocks to add that do nothing")
     chosen = parser.parse_args()
     kept = []
     for part in chosen.keep.split(","):
         first, _, last = part.partition("-")
         kept += range(int(first), int(last or first) + 1)
-    write_fewer_blocks(chosen.checkpoint, chosen.out, kept)
+    write_fewer_blocks(chosen.checkpoint, chosen.out, kept, chosen.idle)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 #include "base/number.h"
 #include "tools/common_context.h"
 
+#include <sys/stat.h>
+
 static firn_status read_p_min(const char *text, double *p_min, firn_error *error)
 {
     if (text == NULL)
@@ -14,8 +16,27 @@ static firn_status read_p_min(const char *text, double *p_min, firn_error *error
     return FIRN_OK;
 }
 
-firn_status tool_draft_open(const tool_draft_options *options, const firn_generation_parameters *parameters,
-                            firn_context *context, bool pack_cache, tool_draft *out, firn_error *error)
+bool tool_draft_helps(const firn_generation_parameters *parameters)
+{
+    return parameters->guidance == 1 && parameters->contrast == 0 && !firn_generation_searches(parameters);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+firn_status tool_draft_check(const tool_draft_options *options, const char *model_path, firn_error *error)
+{
+    if (options->model == NULL || !is_same_file(options->model, model_path))
+        return FIRN_OK;
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                     "%.200s is the model and the draft model (-md), which has to be a smaller one", model_path);
+}
+
+firn_status tool_draft_open(const tool_draft_options *options, bool helps, firn_context *context, bool pack_cache,
+                            tool_draft *out, firn_error *error)
 {
     *out = (tool_draft){.n_max = options->n_max, .n_min = options->n_min};
     const firn_status status = read_p_min(options->p_min, &out->p_min, error);
@@ -29,7 +50,7 @@ firn_status tool_draft_open(const tool_draft_options *options, const firn_genera
     if (options->n_max == 0)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "a draft model (-md) has no effect with --spec-draft-n-max 0");
-    if (parameters->guidance != 1 || parameters->contrast > 0 || firn_generation_searches(parameters))
+    if (!helps)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
                          "a draft model (-md) drafts for one timeline: it has no effect with guidance, contrast, "
                          "n_beams or best_of");

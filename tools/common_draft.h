@@ -45,9 +45,15 @@ typedef struct tool_draft {
     double p_min;
 } tool_draft;
 
-/* Fails where generation parameters of these leave a draft model nothing to do. */
-firn_status tool_draft_open(const tool_draft_options *options, const firn_generation_parameters *parameters,
-                            firn_context *context, bool pack_cache, tool_draft *out, firn_error *error);
+/* Whether a draft model has something to do where parameters are these. */
+bool tool_draft_helps(const firn_generation_parameters *parameters);
+
+/* Fails where it is the model at this path itself. */
+firn_status tool_draft_check(const tool_draft_options *options, const char *model_path, firn_error *error);
+
+/* Fails where other options leave a draft model nothing to do, or it doesn't `help` for other reasons. */
+firn_status tool_draft_open(const tool_draft_options *options, bool helps, firn_context *context, bool pack_cache,
+                            tool_draft *out, firn_error *error);
 void tool_draft_close(tool_draft *draft);
 
 /* For texts of one timeline. */

@@ -171,13 +171,16 @@ static firn_status open_everything(generate_run *r, const char *path, firn_error
     session_options.n_ctx = s->n_ctx;
     session_options.n_batch = s->n_batch;
 
-    firn_status status = tool_context_create(s->n_threads, s->cpu_level, &r->context, error);
+    firn_status status = tool_draft_check(&s->draft, path, error);
+    if (status == FIRN_OK)
+        status = tool_context_create(s->n_threads, s->cpu_level, &r->context, error);
     if (status == FIRN_OK)
         status = tool_model_open(r->context, path, model_options, s->pack_cache, &r->model, error);
     if (status == FIRN_OK)
         status = tool_guidance_open(&s->guidance, s->escapes, r->context, &r->guidance, error);
     if (status == FIRN_OK)
-        status = tool_draft_open(&s->draft, &s->parameters, r->context, s->pack_cache, &r->draft, error);
+        status =
+            tool_draft_open(&s->draft, tool_draft_helps(&s->parameters), r->context, s->pack_cache, &r->draft, error);
     if (status == FIRN_OK)
         status = tool_draft_create(&r->draft, r->model, &r->drafter, error);
     if (status != FIRN_OK)

@@ -38,6 +38,7 @@ typedef struct settings {
     sweep_plan_options plan_options;
     sweep_judge_options judges;
     sweep_store_options store;
+    tool_draft_options draft;
 } settings;
 
 typedef struct run {
@@ -54,6 +55,8 @@ typedef struct run {
     sweep_progress progress;
     sweep_judges *judges;
     firn_context *context;
+    tool_draft draft;
+    firn_drafter_figures drafted; /* by this process */
     sweep_ranks ranks;
     size_t n_ranks_done;   /* other ranks that have made their part of the model's texts */
     firn_status collected; /* of taking what they sent, */
@@ -196,28 +199,45 @@ static bool goes_on(void *argument, size_t n_tokens)
 
 /* ---- running ---- */
 
+/* Opens the draft model, which must have something to do for some setting. */
+static firn_status open_draft(run *r, firn_error *error)
+{
+    bool helps = false;
+    firn_status status = FIRN_OK;
+    for (size_t i = 0; i < r->plan.n_settings && !helps; i++) {
+        firn_generation_parameters parameters;
+        sweep_plan_parameters(&r->plan, i, &parameters);
+        helps = tool_draft_helps(&parameters);
+    }
+    for (size_t i = 0; i < r->settings->models.count && status == FIRN_OK; i++)
+        status = tool_draft_check(&r->settings->draft, r->settings->models.at[i], error);
+    return status == FIRN_OK ? tool_draft_open(&r->settings->draft, helps, r->context, false, &r->draft, error)
+                             : status;
+}
+
 static firn_status make_all(run *r, firn_error *error)
 {
     const settings *const s = r->settings;
-    const sweep_work work = {.tasks = &r->tasks,
-                             .chat = &s->chat,
-                             .raw = s->raw,
-                             .paths = &r->paths,
-                             .weakers = &r->weakers,
-                             .run = {s->n_parallel, s->n_ctx, s->n_batch, r->constraint.compiled},
-                             .constraint = &r->constraint,
-                             .judge_options = &s->judges,
-                             .judges = r->judges,
-                             .context = r->context,
-                             .rank = r->ranks.rank,
-                             .n_ranks = r->ranks.n,
-                             .check_parameters = s->check_parameters,
-                             .argument = r,
-                             .has = has,
-                             .share = share,
-                             .take = take,
-                             .failed = failed,
-                             .goes_on = goes_on};
+    const sweep_work work = {
+        .tasks = &r->tasks,
+        .chat = &s->chat,
+        .raw = s->raw,
+        .paths = &r->paths,
+        .weakers = &r->weakers,
+        .run = {s->n_parallel, s->n_ctx, s->n_batch, r->constraint.compiled, r->draft, &r->drafted},
+        .constraint = &r->constraint,
+        .judge_options = &s->judges,
+        .judges = r->judges,
+        .context = r->context,
+        .rank = r->ranks.rank,
+        .n_ranks = r->ranks.n,
+        .check_parameters = s->check_parameters,
+        .argument = r,
+        .has = has,
+        .share = share,
+        .take = take,
+        .failed = failed,
+        .goes_on = goes_on};
     firn_status status = FIRN_OK;
     r->progress = sweep_progress_begin(r->tasks.count, r->plan.base.n_predict);
     for (size_t m = 0; m < r->paths.count && status == FIRN_OK && !interrupted; m++) {
@@ -263,6 +283,10 @@ static void print_figures(const run *r)
         fprintf(stderr, "; ended by %s; --resume goes on", interrupted ? "an interrupt" : r->limited);
     fprintf(stderr, "\ngenerated:   %zu token%s in %.1f s, %.1f tokens/s\n", p->n_tokens, p->n_tokens == 1 ? "" : "s",
             seconds, (double)p->n_tokens / seconds);
+    if (r->drafted.n_drafted > 0)
+        fprintf(stderr, "drafted:     %llu tokens%s, %llu of them came true\n",
+                (unsigned long long)r->drafted.n_drafted, r->ranks.n > 1 ? " on rank 0" : "",
+                (unsigned long long)r->drafted.n_accepted);
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
     if (sweep_plan_seeds(&r->plan) == r->plan.n_axes)
         fprintf(stderr, "seed:        %llu\n", (unsigned long long)r->plan.base.seed);
@@ -321,6 +345,8 @@ static firn_status run_all(run *r, firn_error *error)
     firn_status status = firn_context_create(&options, &r->context, error);
     if (status == FIRN_OK)
         status = check_models(r, error);
+    if (status == FIRN_OK)
+        status = open_draft(r, error);
     if (status == FIRN_OK)
         status = sweep_judges_open(&r->settings->judges, r->context, &r->judges, error);
     if (status == FIRN_OK) /* a seed that was drawn */
@@ -408,6 +434,7 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
          "tokens of context; 0: what the model was trained for"},
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20, "tokens in one step; changes no text; 0: 512"},
         {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "stay at or below this level: scalar, avx2, …"},
+        TOOL_DRAFT_OPTIONS(&s->draft, "15"),
         {"--check-parameters", NULL, TOOL_ON, &s->check_parameters, 0,
          "hash the model's parameters before and after, and fail if a bit of them changed"},
         {"-q,--quiet", NULL, TOOL_ON, &s->quiet, 0, "no progress and no table"},
@@ -435,7 +462,7 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
 static firn_status parse(run *r, int argc, char **argv, firn_error *error)
 {
     settings *const s = r->settings;
-    const settings initial = {.escapes = true, .n_parallel = DEFAULT_PARALLEL};
+    const settings initial = {.escapes = true, .n_parallel = DEFAULT_PARALLEL, .draft.n_max = TOOL_MOST_DRAFTS};
     *s = initial;
     sweep_plan_begin(&r->plan);
     r->plan.base.n_predict = DEFAULT_LENGTH;
@@ -604,6 +631,7 @@ int main(int argc, char **argv)
     if (status != FIRN_OK)
         fprintf(stderr, "sweep: error: %s\n", error.message);
     sweep_judges_close(r.judges);
+    tool_draft_close(&r.draft);
     firn_context_release(r.context);
     sweep_prompts_free(&r.prompts);
     sweep_plan_free(&r.plan);

@@ -199,6 +199,10 @@ firn_status sweep_run(firn_model *model, const sweep_run_options *options, const
     runner r = {.options = options, .feed = feed, .model = model, .error = error};
     scheduler_options.n_ctx = options->n_ctx;
     scheduler_options.n_batch = options->n_batch;
+    scheduler_options.n_draft = options->draft.n_max;
+    scheduler_options.draft_model = options->draft.model;
+    scheduler_options.n_draft_min = options->draft.n_min;
+    scheduler_options.draft_p_min = options->draft.p_min;
     r.slots = calloc(options->n_parallel, sizeof *r.slots);
     if (r.slots == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %u texts at once",
@@ -206,6 +210,11 @@ firn_status sweep_run(firn_model *model, const sweep_run_options *options, const
     firn_status status = firn_scheduler_create(model, &scheduler_options, &r.scheduler, error);
     if (status == FIRN_OK)
         status = run(&r, error);
+    if (r.scheduler != NULL) {
+        const firn_scheduler_figures figures = firn_scheduler_measure(r.scheduler);
+        options->drafted->n_drafted += figures.n_drafted;
+        options->drafted->n_accepted += figures.n_accepted;
+    }
     firn_scheduler_release(r.scheduler);
     free(r.slots);
     return status;

@@ -6,9 +6,8 @@
 #ifndef FIRN_TOOLS_SWEEP_RUN_H
 #define FIRN_TOOLS_SWEEP_RUN_H
 
+#include "tools/common_draft.h"
 #include "tools/sweep_measures.h"
-
-#include "engine/firn.h"
 
 typedef struct sweep_request {
     size_t task;                           /* the caller's number */
@@ -39,6 +38,8 @@ typedef struct sweep_run_options {
     uint32_t n_ctx;              /* positions of a text; 0: what the model was trained for */
     uint32_t n_batch;            /* tokens of one step; 0: 512 */
     firn_constraint *constraint; /* on every text, or NULL */
+    tool_draft draft;
+    firn_drafter_figures *drafted; /* is added to */
 } sweep_run_options;
 
 firn_status sweep_run(firn_model *model, const sweep_run_options *options, const sweep_feed *feed, firn_error *error);
