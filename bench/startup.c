@@ -78,6 +78,8 @@ firn_status bench_measure_startup(bench_result *result, const bench_options *opt
                            threads,          (char *)"-n", (char *)"1",   (char *)"--no-display-prompt",
                            (char *)"--temp", (char *)"0",  (char *)PROMPT};
     size_t count = 11;
+    arguments[count++] = (char *)"--raw"; /* a chat template would add some thirty tokens */
+    arguments[count++] = (char *)"--raw"; /* a chat template would add some thirty tokens */
     if (options->pack_cache)
         arguments[count++] = (char *)"--pack-cache";
     if (options->cpu_level != NULL) {

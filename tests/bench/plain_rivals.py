@@ -131,6 +131,16 @@ class Outputs(unittest.TestCase):
         for measure in ("prefill", "decode", "depth"):
             for engine in (engines.Firn("/f"), engines.Llama("/l"), engines.Ik("/i", True)):
                 self.assertIn("-r", engine.command(measure, "m", settings))
+        for engine in (engines.Firn("/f"), engines.Llama("/l")):  # none takes the prompt for a conversation
+            self.assertTrue({"--raw", "-no-cnv"} & set(engine.command("start", "m", settings)))
+
+    def test_making_warm_leaves_no_trace_in_a_measured_peak(self):
+        size = 300 << 20
+        with tempfile.NamedTemporaryFile() as file:
+            file.truncate(size)
+            engines.make_warm(file.name)
+        outcome = engines.execute(["true"], 10)
+        self.assertTrue(0 < outcome.peak_bytes < size)
 
     def test_a_start_is_the_time_to_the_first_byte(self):
         outcome = engines.Outcome(output=" Paris", first_byte_s=0.25)
