@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/sha256.h"
 
+#include "base/sha256_instructions.h"
+
 #include <string.h>
 
 base_sha256 base_sha256_begin(void)
 {
-    return (base_sha256){
+    base_sha256 hash = {
         .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+#if defined(__x86_64__)
+    hash.instructions = base_sha256_instructions();
+#endif
+    return hash;
 }
 
 static uint32_t rotate(uint32_t x, int n)
@@ -52,6 +58,18 @@ static void add_block(uint32_t state[8], const uint8_t *block)
         state[i] += v[i];
 }
 
+static void add_blocks(base_sha256 *hash, const uint8_t *blocks, size_t n_blocks)
+{
+#if defined(__x86_64__)
+    if (hash->instructions) {
+        base_sha256_blocks(hash->state, constants, blocks, n_blocks);
+        return;
+    }
+#endif
+    for (; n_blocks > 0; n_blocks--, blocks += sizeof hash->block)
+        add_block(hash->state, blocks);
+}
+
 void base_sha256_add(base_sha256 *hash, const void *bytes, size_t length)
 {
     const uint8_t *next = bytes;
@@ -60,15 +78,16 @@ void base_sha256_add(base_sha256 *hash, const void *bytes, size_t length)
     if (held > 0 && held + length >= sizeof hash->block) {
         const size_t taken = sizeof hash->block - held;
         memcpy(hash->block + held, next, taken);
-        add_block(hash->state, hash->block);
+        add_blocks(hash, hash->block, 1);
         next += taken;
         length -= taken;
     } else if (held > 0) {
         memcpy(hash->block + held, next, length);
         return;
     }
-    for (; length >= sizeof hash->block; next += sizeof hash->block, length -= sizeof hash->block)
-        add_block(hash->state, next);
+    add_blocks(hash, next, length / sizeof hash->block);
+    next += length - length % sizeof hash->block;
+    length %= sizeof hash->block;
     if (length > 0)
         memcpy(hash->block, next, length);
 }

@@ -3,6 +3,7 @@
 #ifndef FIRN_BASE_SHA256_H
 #define FIRN_BASE_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ typedef struct base_sha256 {
     uint32_t state[8];
     uint64_t length; /* bytes so far */
     uint8_t block[64];
+    bool instructions; /* of the processor are used; may be set to false before bytes are added */
 } base_sha256;
 
 base_sha256 base_sha256_begin(void);

@@ -16,7 +16,8 @@ LIBC = PLAIN_LIBC | {
     "sys/syscall.h", "sys/time.h", "sys/types.h", "sys/wait.h", "time.h", "unistd.h"}
 PROGRAM_LIBC = LIBC | {"getopt.h", "poll.h", "sys/ioctl.h", "termios.h"}
 INCLUDE_RULES = {
-    "base": dict(own=("base/",), libc=LIBC, system={"pthread.h": r"base/(thread_)?pool[^/]*"}),
+    "base": dict(own=("base/",), libc=LIBC,
+                 system={"pthread.h": r"base/(thread_)?pool[^/]*", "immintrin.h": r"base/x86/.*"}),
     "kernels": dict(own=("kernels/",), libc=PLAIN_LIBC,
                     system={"immintrin.h": r"kernels/x86/.*", "cpuid.h": r"kernels/x86/.*",
                             "arm_neon.h": r"kernels/arm/.*", "sys/auxv.h": r"kernels/cpu\.c"}),
