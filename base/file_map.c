@@ -50,8 +50,6 @@ static firn_status map_descriptor(int descriptor, const char *path, base_file_ma
     void *const data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (data == MAP_FAILED)
         return fail_errno(error, FIRN_ERROR_SYSTEM, path, "cannot be mapped", errno);
-    /* read into, and mapped in, large pages where the file system has them: a tenth of the faults, faster reads */
-    (void)madvise(data, (size_t)info.st_size, MADV_HUGEPAGE);
     *map = (base_file_map){data, (uint64_t)info.st_size, descriptor};
     return FIRN_OK;
 }
@@ -87,6 +85,19 @@ firn_status base_file_map_recheck(const base_file_map *map, const char *path, fi
                          "%s: changed while in use: it had %llu bytes and now has %lld; open it again",
                          base_path_shown(path), (unsigned long long)map->size, (long long)info.st_size);
     return FIRN_OK;
+}
+
+void base_file_map_use_large_pages(const base_file_map *map, uint64_t offset, uint64_t length)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), begin = (offset + page - 1) / page * page;
+    if (offset <= map->size && length <= map->size - offset && begin < offset + length)
+        (void)madvise((void *)(map->data + begin), (size_t)(offset + length - begin), MADV_HUGEPAGE);
+}
+
+void base_file_map_use_small_pages(const base_file_map *map)
+{
+    (void)madvise((void *)map->data, (size_t)map->size, MADV_NOHUGEPAGE);
+    (void)madvise((void *)map->data, (size_t)map->size, MADV_DONTNEED);
 }
 
 void base_file_map_release(const base_file_map *map, uint64_t offset, uint64_t length)

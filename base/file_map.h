@@ -27,6 +27,15 @@ void base_file_map_close(base_file_map *map); /* of an empty map ({0}) as well *
 /* Fails if the file's size is no longer that of the map. `path` is only for the message. */
 firn_status base_file_map_recheck(const base_file_map *map, const char *path, firn_error *error);
 
+/*
+ * A part of the file is read into and mapped in large pages where the system has them: a tenth of the faults and faster
+ * reads, but whoever reads one byte has all of its large page in memory. Maps have small pages at first.
+ */
+void base_file_map_use_large_pages(const base_file_map *map, uint64_t offset, uint64_t length);
+
+/* All of the file in small pages from now on; drops those that are mapped. */
+void base_file_map_use_small_pages(const base_file_map *map);
+
 /* Drops the pages that the range touches from this process's memory; they come back from the file when read. */
 void base_file_map_release(const base_file_map *map, uint64_t offset, uint64_t length);
 

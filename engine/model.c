@@ -15,8 +15,11 @@
 static firn_status make_tokenizer(firn_model *model, firn_error *error)
 {
     tok_config config;
-    const firn_status status = eng_tokenizer_config(mod_checkpoint_vocabulary(model->checkpoint), &config, error);
-    return status == FIRN_OK ? tok_create(&config, &model->tokenizer, error) : status;
+    firn_status status = eng_tokenizer_config(mod_checkpoint_vocabulary(model->checkpoint), &config, error);
+    if (status == FIRN_OK)
+        status = tok_create(&config, &model->tokenizer, error);
+    mod_checkpoint_forget_merges(model->checkpoint);
+    return status;
 }
 
 /* ---- matrices: in place, or packed into the arena; vectors: copied there ---- */
@@ -34,7 +37,7 @@ typedef struct packing_plan {
     firn_model *model;
     packing *jobs; /* [n_jobs] */
     uint32_t n_jobs, n_tiles;
-    bool packs; /* a matrix, not only vectors */
+    bool packs; /* a matrix of the checkpoint's will be packed */
     uint64_t bytes;
     firn_status tokenizer_status;
     firn_error tokenizer_error;
@@ -42,6 +45,7 @@ typedef struct packing_plan {
 } packing_plan;
 
 /* At most this many jobs a layer, and of the whole model: the head and its norm. */
+enum { SMALL_MATRIX = 1 << 21 }; /* bytes of a large page */
 enum { MATRICES_OF_A_LAYER = 7, VECTORS_OF_A_LAYER = 10, JOBS_OF_A_MODEL = 2 };
 
 /* A job whose result takes `bytes` of the arena. */
@@ -80,9 +84,9 @@ static firn_status add_matrix(packing_plan *plan, const mod_tensor *tensor, kern
     const uint32_t n_inputs = (uint32_t)tensor->dims[0];
     *matrix = (kern_matrix){tensor->type, (uint32_t)tensor->dims[1], n_inputs, tensor->data,
                             kern_tile_bytes(tensor->type, n_inputs)};
-    if (kern_type_in_place(tensor->type))
+    /* a small one among what is packed is copied, as vectors are */
+    if (kern_type_in_place(tensor->type) && (!plan->packs || tensor->bytes >= SMALL_MATRIX))
         return FIRN_OK;
-    plan->packs = true;
     uint64_t bytes;
     if (!base_multiply_u64(kern_tiles(matrix), matrix->tile_bytes, &bytes))
         bytes = UINT64_MAX; /* more than add_job takes */
@@ -92,6 +96,17 @@ static firn_status add_matrix(packing_plan *plan, const mod_tensor *tensor, kern
 static uint32_t job_tiles(const packing *job)
 {
     return job->matrix != NULL ? kern_tiles(job->matrix) : 1;
+}
+
+/* Whether any matrix has to be packed. */
+static bool has_to_pack(const mod_checkpoint *checkpoint)
+{
+    for (uint64_t i = 0; i < mod_checkpoint_tensor_count(checkpoint); i++) {
+        const mod_tensor *const tensor = mod_checkpoint_tensor(checkpoint, i);
+        if (tensor->n_dims > 1 && kern_type_has_matmul(tensor->type) && !kern_type_in_place(tensor->type))
+            return true;
+    }
+    return false;
 }
 
 /* Tiles [begin, end) of one job; whoever finishes the matrix lets go of the original's pages. */
@@ -104,7 +119,12 @@ static void pack_tiles(const packing_plan *plan, packing *job, uint32_t begin, u
         mod_checkpoint_release_pages(plan->model->checkpoint, job->tensor);
         return;
     }
-    for (uint32_t t = begin; t < end; t++)
+    if (kern_type_in_place(matrix->type)) {
+        const uint64_t from = begin * matrix->tile_bytes, rest = job->tensor->bytes - from;
+        const uint64_t wanted = (end - begin) * matrix->tile_bytes;
+        memcpy(to + from, (const uint8_t *)job->tensor->data + from, (size_t)(wanted < rest ? wanted : rest));
+    }
+    for (uint32_t t = begin; t < end && !kern_type_in_place(matrix->type); t++)
         kern_pack_tile(matrix->type, job->tensor->data, matrix->n_rows, matrix->n_inputs, t,
                        to + t * matrix->tile_bytes);
     if (atomic_fetch_add(&job->packed, end - begin) + (end - begin) == kern_tiles(matrix))
@@ -135,6 +155,25 @@ static void prepare_model(void *argument, uint32_t thread)
     }
 }
 
+/*
+ * After packing, large pages are for what is used in place only: what is left to read of the others (texts of tokens,
+ * rows of an embedding) would keep 2 MiB mapped for each.
+ */
+static void settle_pages(const packing_plan *plan)
+{
+    const mod_checkpoint *const checkpoint = plan->model->checkpoint;
+    if (!plan->packs)
+        return;
+    mod_checkpoint_use_small_pages(checkpoint);
+    for (uint64_t i = 0; i < mod_checkpoint_tensor_count(checkpoint); i++) {
+        const mod_tensor *const tensor = mod_checkpoint_tensor(checkpoint, i);
+        const bool looked_up = tensor == mod_checkpoint_global(checkpoint, MOD_TOKEN_EMBEDDING) &&
+                               mod_checkpoint_global(checkpoint, MOD_OUTPUT) != NULL;
+        if (kern_type_in_place(tensor->type) && tensor->bytes >= SMALL_MATRIX && !looked_up)
+            mod_checkpoint_use_large_pages(checkpoint, tensor);
+    }
+}
+
 /* Memory for the packed parameters, and everything into it. */
 static firn_status pack_all(packing_plan *plan, firn_error *error)
 {
@@ -152,6 +191,7 @@ static firn_status pack_all(packing_plan *plan, firn_error *error)
         (void)madvise(arena, model->arena_bytes, MADV_HUGEPAGE);
     }
     base_pool_run(model->context->pool, prepare_model, plan);
+    settle_pages(plan);
     if (model->arena != NULL && mprotect(model->arena, model->arena_bytes, PROT_READ) != 0)
         return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET, "the packed parameters could not be made read-only");
     eng_pack_cache_write(&plan->cache, model->arena);
@@ -253,7 +293,7 @@ static firn_status bind_layer(packing_plan *plan, uint32_t index, firn_error *er
 static firn_status bind_parameters(firn_model *model, const char *pack_cache, firn_error *error)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
-    packing_plan plan = {.model = model};
+    packing_plan plan = {.model = model, .packs = has_to_pack(model->checkpoint)};
     plan.jobs =
         calloc((size_t)hp->n_layers * (MATRICES_OF_A_LAYER + VECTORS_OF_A_LAYER) + JOBS_OF_A_MODEL, sizeof *plan.jobs);
     model->layers = calloc(hp->n_layers, sizeof *model->layers);

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* To be counted up whenever what kern_pack_tile writes, or the order of tensors in the arena, changes. */
-enum { ENG_PACK_LAYOUT = 2 };
+enum { ENG_PACK_LAYOUT = 3 };
 
 typedef struct eng_pack_cache {
     char *path;     /* owned; NULL: no cache is used */

@@ -99,11 +99,12 @@ static bool add_piece(group_store *group)
         return false;
     /*
      * Large pages: at depth a step reads 8 KiB here and 8 KiB there, and finding the addresses took much of its time. A
-     * short text, which has one page, does without, and with less memory.
+     * short text, which has one page, does without, and with less memory; so does what stands behind the pages.
      */
     uint64_t small;
-    if (base_align_u64(group->bytes, 4096, &small))
-        (void)madvise(map + small, (size_t)(bytes - small), MADV_HUGEPAGE);
+    const uint64_t end = PIECE_PAGES * group->bytes / 4096 * 4096;
+    if (base_align_u64(group->bytes, 4096, &small) && small < end)
+        (void)madvise(map + small, (size_t)(end - small), MADV_HUGEPAGE);
     piece *const p = (piece *)(void *)(map + PIECE_PAGES * group->bytes);
     p->map = map;
     p->map_bytes = (size_t)bytes;

@@ -318,13 +318,42 @@ firn_status mod_checkpoint_recheck(const mod_checkpoint *checkpoint, firn_error 
     return FIRN_OK;
 }
 
+static const base_file_map *map_of(const mod_checkpoint *checkpoint, const mod_tensor *tensor)
+{
+    const mod_part *part = checkpoint->parts.parts;
+    while (part->file.map.data + tensor->offset != tensor->data)
+        part++;
+    return &part->file.map;
+}
+
 void mod_checkpoint_release_pages(const mod_checkpoint *checkpoint, const mod_tensor *tensor)
 {
-    for (uint32_t i = 0; i < checkpoint->parts.n_parts; i++) {
-        const base_file_map *const map = &checkpoint->parts.parts[i].file.map;
-        if (map->data + tensor->offset == tensor->data) {
-            base_file_map_release(map, tensor->offset, tensor->bytes);
-            return;
-        }
+    base_file_map_release(map_of(checkpoint, tensor), tensor->offset, tensor->bytes);
+}
+
+void mod_checkpoint_use_small_pages(const mod_checkpoint *checkpoint)
+{
+    for (uint32_t i = 0; i < checkpoint->parts.n_parts; i++)
+        base_file_map_use_small_pages(&checkpoint->parts.parts[i].file.map);
+}
+
+void mod_checkpoint_use_large_pages(const mod_checkpoint *checkpoint, const mod_tensor *tensor)
+{
+    base_file_map_use_large_pages(map_of(checkpoint, tensor), tensor->offset, tensor->bytes);
+}
+
+void mod_checkpoint_forget_merges(mod_checkpoint *checkpoint)
+{
+    mod_vocabulary *const v = &checkpoint->vocabulary;
+    const mod_gguf *const file = checkpoint->parts.n_parts > 0 ? &checkpoint->parts.parts[0].file : NULL;
+    for (uint64_t i = 0; file != NULL && v->merges != NULL && i < file->n_values; i++) {
+        mod_gguf_value *const value = &file->values[i];
+        if (value->strings != v->merges)
+            continue;
+        free(value->strings);
+        value->strings = NULL;
+        value->count = 0;
     }
+    v->merges = v->merge_rights = NULL;
+    v->n_merges = 0;
 }

@@ -190,4 +190,14 @@ firn_status mod_checkpoint_recheck(const mod_checkpoint *checkpoint, firn_error 
  */
 void mod_checkpoint_release_pages(const mod_checkpoint *checkpoint, const mod_tensor *tensor);
 
+/*
+ * All of the map in small pages, or a tensor in large ones, from now on. At first, all tensors are in large pages and
+ * what is before them in small ones. The former drops all pages.
+ */
+void mod_checkpoint_use_small_pages(const mod_checkpoint *checkpoint);
+void mod_checkpoint_use_large_pages(const mod_checkpoint *checkpoint, const mod_tensor *tensor);
+
+/* Frees the list of merges, which only the making of a tokenizer reads; the vocabulary then has none. */
+void mod_checkpoint_forget_merges(mod_checkpoint *checkpoint);
+
 #endif

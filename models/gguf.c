@@ -355,6 +355,8 @@ static firn_status read_tensors(parser *p)
     uint64_t begin, expected = 0;
     if (!base_align_u64(p->reader.position, file->alignment, &begin))
         begin = UINT64_MAX;
+    if (begin < file->map.size)
+        base_file_map_use_large_pages(&file->map, begin, file->map.size - begin);
     for (uint64_t i = 0; i < file->n_tensors; i++) {
         const firn_status status = place_tensor(p, begin, expected, &file->tensors[i]);
         if (status != FIRN_OK)

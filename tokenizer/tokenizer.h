@@ -48,7 +48,7 @@ typedef struct tok_config {
     const float *scores;      /* [n_tokens], or NULL (only TOK_BYTE_BPE does without) */
     const int32_t *types;     /* [n_tokens] of tok_type, or NULL: all normal */
     uint32_t n_tokens;
-    const base_slice *merges;       /* [n_merges] "left right", in order of rank (TOK_BYTE_BPE) */
+    const base_slice *merges; /* [n_merges] "left right", in order of rank (TOK_BYTE_BPE); only tok_create reads */
     const base_slice *merge_rights; /* [n_merges], or NULL; with it, `merges` has the left sides only */
     uint32_t n_merges;
     int32_t bos, eos, eot, unknown, padding; /* token ids or TOK_NONE */

@@ -28,6 +28,10 @@ Test(file_map, shows_the_files_bytes)
     cr_expect_arr_eq(map.data, bytes, BYTES);
     base_file_map_release(&map, 100, BYTES - 200);
     cr_expect_arr_eq(map.data, bytes, BYTES);
+    base_file_map_use_large_pages(&map, 100, BYTES - 100);
+    cr_expect_arr_eq(map.data, bytes, BYTES);
+    base_file_map_use_small_pages(&map);
+    cr_expect_arr_eq(map.data, bytes, BYTES);
     cr_expect_eq(base_file_map_recheck(&map, path, NULL), FIRN_OK);
     base_file_map_close(&map);
     cr_expect_null(map.data);

@@ -269,6 +269,25 @@ Test(checkpoint, released_pages_come_back)
     memcpy(copy, tensor->data, tensor->bytes);
     mod_checkpoint_release_pages(c, tensor);
     cr_expect_arr_eq(copy, tensor->data, tensor->bytes);
+    mod_checkpoint_use_small_pages(c);
+    cr_expect_arr_eq(copy, tensor->data, tensor->bytes);
+    mod_checkpoint_use_large_pages(c, tensor);
+    cr_expect_arr_eq(copy, tensor->data, tensor->bytes);
     free(copy);
+    mod_checkpoint_close(c);
+}
+
+Test(checkpoint, merges_can_be_forgotten)
+{
+    tiny_options options = tiny_default("llama");
+    mod_checkpoint *const c = open_tiny(&options);
+    const mod_vocabulary *const v = mod_checkpoint_vocabulary(c);
+    const uint32_t n_tokens = v->n_tokens;
+    cr_assert_gt(v->n_merges, 0);
+    mod_checkpoint_forget_merges(c);
+    cr_expect(v->n_merges == 0 && v->merges == NULL);
+    mod_checkpoint_forget_merges(c);
+    cr_expect_eq(v->n_tokens, n_tokens);
+    cr_expect_gt(v->tokens[n_tokens - 1].length, 0);
     mod_checkpoint_close(c);
 }
