@@ -65,18 +65,28 @@ static void finish_result(const bench_run *run, const bench_result *result)
     }
 }
 
+static size_t count_tests(const bench_options *options)
+{
+    return options->cache_k.count * options->cache_v.count * options->batches.count * options->depths.count *
+           options->sequences.count * options->n_pairs;
+}
+
 /* All tests of an opened model. */
 static firn_status run_tests(bench_run *run, firn_model *model, const firn_context *context, const char *file,
                              size_t threads_index, firn_error *error)
 {
     const bench_options *const options = run->options;
     const size_t n_pairs = options->n_pairs, n_sequences = options->sequences.count, n_depths = options->depths.count;
-    for (size_t i = 0; i < options->batches.count * n_depths * n_sequences * n_pairs; i++) {
+    const size_t n_batches = options->batches.count, n_v = options->cache_v.count;
+    for (size_t i = 0; i < count_tests(options); i++) {
         bench_result *const result = begin_result(run, file, threads_index, error);
         if (result == NULL)
             return FIRN_ERROR_MEMORY;
         describe_model(result, model, context);
-        result->n_batch = options->batches.at[i / n_pairs / n_sequences / n_depths];
+        const size_t types = i / n_pairs / n_sequences / n_depths / n_batches;
+        result->cache_types = (firn_cache_types){(firn_cache_type)options->cache_k.at[types / n_v],
+                                                 (firn_cache_type)options->cache_v.at[types % n_v]};
+        result->n_batch = options->batches.at[i / n_pairs / n_sequences / n_depths % n_batches];
         result->n_depth = options->depths.at[i / n_pairs / n_sequences % n_depths];
         result->n_sequences = options->sequences.at[i / n_pairs % n_sequences];
         result->pair = options->pairs[i % n_pairs];
@@ -152,9 +162,7 @@ static firn_status for_each(bench_run *run,
 static firn_status run_all(bench_run *run, firn_error *error)
 {
     const bench_options *const options = run->options;
-    const size_t n_tests =
-        options->startup + options->batches.count * options->depths.count * options->sequences.count * options->n_pairs;
-    run->planned = options->models.count * options->threads.count * n_tests;
+    run->planned = options->models.count * options->threads.count * (options->startup + count_tests(options));
     run->results = calloc(run->planned + 1, sizeof *run->results);
     if (run->results == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for %zu results", run->planned);

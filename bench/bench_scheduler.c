@@ -91,8 +91,10 @@ static firn_status run_all(firn_scheduler *scheduler, const settings *s, uint32_
  */
 static uint64_t memory_of(const firn_model *model, uint32_t n_prompt, uint32_t n_ctx, uint32_t n_sequences)
 {
-    const uint64_t all = firn_model_session_bytes(model, n_ctx), prompt = firn_model_session_bytes(model, n_prompt),
-                   page = firn_model_session_bytes(model, 1);
+    const firn_cache_types types = firn_scheduler_options_default().cache_types;
+    const uint64_t all = firn_model_session_bytes(model, n_ctx, types),
+                   prompt = firn_model_session_bytes(model, n_prompt, types),
+                   page = firn_model_session_bytes(model, 1, types);
     return all + page + n_sequences * (all - prompt + page);
 }
 

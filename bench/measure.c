@@ -111,10 +111,11 @@ static firn_status run_once(const timelines *t, bench_pair pair, double *seconds
     return status;
 }
 
-/* Adds a pass of n tokens for each of n_sequences: parameters are read once for all of them. */
-static void add_pass(firn_work *sum, const firn_model *model, uint32_t position, uint32_t n, uint32_t n_sequences)
+/* Adds a pass of n tokens for each sequence, from `position` behind the depth on: parameters are read once for all. */
+static void add_pass(firn_work *sum, const firn_model *model, const bench_result *result, uint32_t position, uint32_t n)
 {
-    const firn_work one = firn_model_work(model, position, n);
+    const firn_work one = firn_model_work(model, result->n_depth + position, n, result->cache_types);
+    const uint32_t n_sequences = result->n_sequences;
     sum->parameter_bytes += one.parameter_bytes;
     sum->cache_bytes += one.cache_bytes * n_sequences;
     sum->integer_multiplies += one.integer_multiplies * n_sequences;
@@ -126,9 +127,9 @@ static firn_work count_work(const firn_model *model, const bench_result *result)
     const bench_pair pair = result->pair;
     firn_work sum = {0};
     if (pair.n_prompt > 0)
-        add_pass(&sum, model, result->n_depth, pair.n_prompt, result->n_sequences);
+        add_pass(&sum, model, result, 0, pair.n_prompt);
     for (uint32_t i = 0; i < pair.n_gen; i++)
-        add_pass(&sum, model, result->n_depth + pair.n_prompt + i, 1, result->n_sequences);
+        add_pass(&sum, model, result, pair.n_prompt + i, 1);
     return sum;
 }
 
@@ -160,6 +161,7 @@ static firn_status begin_timelines(timelines *t, firn_model *model, const bench_
     firn_session_options options = firn_session_options_default();
     options.n_ctx = result->n_depth + tokens;
     options.n_batch = result->n_batch;
+    options.cache_types = result->cache_types;
     firn_batch_options batch_options = firn_batch_options_default();
     batch_options.n_batch = result->n_batch;
     firn_status status = t->count > 1 ? firn_batch_create(model, &batch_options, &t->batch, error) : FIRN_OK;

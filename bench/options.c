@@ -70,12 +70,12 @@ firn_status bench_values_add(bench_values *values, const char *flag, const char 
 /* ---- the command line ---- */
 
 typedef struct option_texts {
-    tool_texts prompts, gens, pairs, depths, batches, threads, sequences;
+    tool_texts prompts, gens, pairs, depths, batches, threads, sequences, cache_k, cache_v;
     const char *format;
 } option_texts;
 
 typedef struct option_table {
-    tool_option rows[18];
+    tool_option rows[20];
 } option_table;
 
 static option_table make_table(bench_options *options, option_texts *texts)
@@ -89,6 +89,8 @@ static option_table make_table(bench_options *options, option_texts *texts)
         {"-npl,--n-parallel", "N", TOOL_TEXTS, &texts->sequences, 0,
          "sequences that go through the model together; rates are of all of them (1)"},
         {"-b,--batch-size", "N", TOOL_TEXTS, &texts->batches, 0, "most tokens prefilled in one step (512)"},
+        {"-ctk,--cache-type-k", "TYPE", TOOL_TEXTS, &texts->cache_k, 0, "how keys are kept: f16 (default), q8_0"},
+        {"-ctv,--cache-type-v", "TYPE", TOOL_TEXTS, &texts->cache_v, 0, "how values are kept"},
         {"-t,--threads", "N", TOOL_TEXTS, &texts->threads, 0, "threads (as many as this process may use)"},
         {"-r,--repetitions", "N", TOOL_COUNT, &options->repetitions, MOST_REPETITIONS, "measured runs of each (5)"},
         {"--delay", "S", TOOL_COUNT, &options->delay_s, MOST_DELAY_S, "seconds to wait before each test (0)"},
@@ -137,6 +139,30 @@ static firn_status read_values(const tool_texts *texts, const char *flag, uint32
         status = bench_values_add(values, flag, texts->at[i], lowest, highest, error);
     if (texts->count == 0)
         *values = (bench_values){1, {fallback}};
+    return status;
+}
+
+/* Names of types, separated by commas. */
+static firn_status read_cache_types(const tool_texts *texts, const char *flag, bench_values *values, firn_error *error)
+{
+    firn_status status = FIRN_OK;
+    *values = (bench_values){texts->count == 0, {FIRN_CACHE_F16}};
+    for (size_t i = 0; i < texts->count; i++)
+        for (const char *rest = texts->at[i]; rest != NULL && status == FIRN_OK;) {
+            char name[64]; /* a longer one is no type's either */
+            firn_cache_type type;
+            firn_error fault = {0};
+            const char *const comma = strchr(rest, ',');
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(rest, ","), rest);
+            status = firn_cache_type_find(name, &type, &fault);
+            if (status != FIRN_OK)
+                return base_fail(error, status, FIRN_NO_OFFSET, "%s: %s", flag, fault.message);
+            if (values->count == BENCH_VALUES)
+                return base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET, "%s: more than %d values", flag,
+                                 BENCH_VALUES);
+            values->at[values->count++] = type;
+            rest = comma != NULL ? comma + 1 : NULL;
+        }
     return status;
 }
 
@@ -196,6 +222,10 @@ firn_status bench_options_parse(int argc, char *const *argv, bench_options *opti
         status = read_pairs(&texts, options, error);
     if (status == FIRN_OK)
         status = read_values(&texts.depths, "-d,--n-depth", 0, 0, MOST_TOKENS, &options->depths, error);
+    if (status == FIRN_OK)
+        status = read_cache_types(&texts.cache_k, "-ctk,--cache-type-k", &options->cache_k, error);
+    if (status == FIRN_OK)
+        status = read_cache_types(&texts.cache_v, "-ctv,--cache-type-v", &options->cache_v, error);
     if (status == FIRN_OK)
         status = read_values(&texts.batches, "-b,--batch-size", 512, 1, MOST_TOKENS, &options->batches, error);
     if (status == FIRN_OK)

@@ -31,6 +31,7 @@ typedef struct bench_options {
     size_t n_pairs;
     bench_pair pairs[3 * BENCH_VALUES]; /* each prompt length, each number of tokens to generate, then -pg's */
     bench_values depths, batches, threads, sequences;
+    bench_values cache_k, cache_v; /* firn_cache_type */
     uint32_t repetitions, delay_s;
     const char *cpu_level; /* or NULL */
     bench_format format;

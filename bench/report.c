@@ -88,8 +88,8 @@ static void list_fields(const bench_result *result, fields *f)
     add_integer(f, "model_n_params", result->n_parameters);
     add_integer(f, "n_batch", result->n_batch);
     add_integer(f, "n_threads", result->n_threads);
-    add_text(f, "type_k", "f16");
-    add_text(f, "type_v", "f16");
+    add_text(f, "type_k", firn_cache_type_name(result->cache_types.k));
+    add_text(f, "type_v", firn_cache_type_name(result->cache_types.v));
     add_integer(f, "n_prompt", result->pair.n_prompt);
     add_integer(f, "n_gen", result->pair.n_gen);
     add_integer(f, "n_depth", result->n_depth);
@@ -209,16 +209,24 @@ static void print_rates(FILE *out, const bench_result *result)
         fprintf(out, "|\n");
 }
 
+static bool is_f16(const bench_result *result)
+{
+    return result->cache_types.k == FIRN_CACHE_F16 && result->cache_types.v == FIRN_CACHE_F16;
+}
+
 static void print_markdown(FILE *out, const bench_result *results, size_t count)
 {
-    bool batches = false;
+    bool batches = false, types = false;
+    for (size_t i = 0; i < count; i++)
+        types = types || !is_f16(&results[i]);
     for (size_t i = 1; i < count; i++)
         batches = batches || (!results[i - 1].startup && results[i].n_batch != results[i - 1].n_batch);
-    fprintf(out,
-            "| model | size | params | backend | threads | %stest | t/s | median (range) | GB/s | Gop/s | roofline |\n",
-            batches ? "n_batch | " : "");
-    fprintf(out, "| --- | ---: | ---: | --- | ---: | %s---: | ---: | ---: | ---: | ---: | ---: |\n",
-            batches ? "---: | " : "");
+    fprintf(
+        out,
+        "| model | size | params | backend | threads | %s%stest | t/s | median (range) | GB/s | Gop/s | roofline |\n",
+        batches ? "n_batch | " : "", types ? "type_k | type_v | " : "");
+    fprintf(out, "| --- | ---: | ---: | --- | ---: | %s%s---: | ---: | ---: | ---: | ---: | ---: |\n",
+            batches ? "---: | " : "", types ? "--- | --- | " : "");
     for (size_t i = 0; i < count; i++) {
         const bench_result *const r = &results[i];
         char test[64];
@@ -229,6 +237,8 @@ static void print_markdown(FILE *out, const bench_result *results, size_t count)
                 (double)r->n_parameters / 1e6, r->cpu_level, r->n_threads);
         if (batches)
             fprintf(out, "%u | ", r->n_batch);
+        if (types)
+            fprintf(out, "%s | %s | ", firn_cache_type_name(r->cache_types.k), firn_cache_type_name(r->cache_types.v));
         fprintf(out, "%s | ", test);
         print_rates(out, r);
     }

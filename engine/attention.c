@@ -7,6 +7,9 @@
 /* From this many chunks on, a step of few tokens shares the chunks of one head among the threads. */
 enum { CHUNKS_WORTH_SHARING = 4 };
 
+/* Radians: a pair of elements hardly turns if it turns by less over the context that a model was trained for. */
+enum { STILL_ANGLE = 4 };
+
 static const mod_hyperparameters *shape(const eng_attention *a)
 {
     return a->batch->model->hyperparameters;
@@ -23,12 +26,11 @@ static uint32_t group_size(const eng_attention *a)
 }
 
 /* Keys of a head in the session's page `chunk`; the values follow. */
-static uint16_t *head_of_page(const eng_attention *a, const firn_session *session, size_t chunk, uint32_t kv_head)
+static uint8_t *head_of_page(const eng_attention *a, const firn_session *session, size_t chunk, uint32_t kv_head)
 {
     const mod_hyperparameters *const hp = shape(a);
     const size_t head = (size_t)a->layer->nth * hp->n_kv_heads + kv_head;
-    return session->tables[a->layer->local ? ENG_LOCAL : ENG_GLOBAL][chunk]->data +
-           head * 2 * KERN_CHUNK * hp->head_dim;
+    return session->tables[a->layer->local ? ENG_LOCAL : ENG_GLOBAL][chunk]->data + head * session->cache.bytes;
 }
 
 /* Wanted column i. */
@@ -50,6 +52,27 @@ static void make_head(const eng_attention *a, float *head, const float *bias, co
     k->rotate(head, angles, hp->rope_dims / 2, hp->rope_pairs == MOD_ROPE_ADJACENT);
 }
 
+/*
+ * Takes the bias away again from what hardly turns with the position: as it is, unturned, from every key, which makes
+ * the same difference to all scores of a query, and none to their softmax. There some checkpoints have biases a hundred
+ * times as large as all else in a key, and it is these that its few bits would go to. Within a quarter of the trained
+ * context what is left is never more than there was.
+ */
+static void take_still_bias(const eng_attention *a, float *key, const float *bias)
+{
+    const mod_hyperparameters *const hp = shape(a);
+    const double *const frequencies = a->batch->model->frequencies[a->layer->local];
+    const uint32_t n_pairs = hp->rope_dims / 2;
+    for (uint32_t i = n_pairs; i-- > 0 && frequencies[i] * hp->n_ctx_train < STILL_ANGLE;) {
+        const bool adjacent = hp->rope_pairs == MOD_ROPE_ADJACENT;
+        const uint32_t first = adjacent ? 2 * i : i, second = adjacent ? 2 * i + 1 : i + n_pairs;
+        key[first] -= bias[first];
+        key[second] -= bias[second];
+    }
+    for (uint32_t d = hp->rope_dims; d < hp->head_dim; d++)
+        key[d] -= bias[d];
+}
+
 /* Key head `kv_head` of one column with its value, into the cache; and, if wanted, the query heads that look at it. */
 static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head, bool queries_wanted)
 {
@@ -69,16 +92,19 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
         make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm,
                   angles);
         k->scale(query, hp->attention_scale, d);
+        k->prepare_query(session->cache.key_type, query, d);
     }
     const size_t bias = (size_t)kv_head * d;
     float *const key = row + key_start + bias, *const value = row + value_start + bias;
     make_head(a, key, a->layer->k_bias != NULL ? a->layer->k_bias + bias : NULL, a->layer->k_norm, angles);
+    if (session->cache.key_type == KERN_Q8_0 && a->layer->k_bias != NULL && a->layer->k_norm == NULL)
+        take_still_bias(a, key, a->layer->k_bias + bias);
     if (a->layer->v_bias != NULL)
         k->add(value, a->layer->v_bias + bias, d);
-    uint16_t *const keys = head_of_page(a, session, position / KERN_CHUNK, kv_head);
-    const size_t place = position % KERN_CHUNK;
-    k->store_key(key, d, keys + place / KERN_LANES * KERN_LANES * d + place % KERN_LANES);
-    k->store_value(value, d, keys + (KERN_CHUNK + place) * d);
+    uint8_t *const keys = head_of_page(a, session, position / KERN_CHUNK, kv_head);
+    const uint32_t place = (uint32_t)(position % KERN_CHUNK);
+    k->store_key(session->cache.key_type, key, d, place, keys);
+    k->store_value(session->cache.value_type, value, d, place, keys + session->cache.key_bytes);
 }
 
 /* ---- rows against chunks ---- */
@@ -108,7 +134,7 @@ static void collect_queries(const eng_attention *a, const tile *t, eng_scratch *
 }
 
 /* The keys that are probably read after those of a chunk: the next head's, then the next chunk's. Or NULL. */
-static const uint16_t *next_keys(const eng_attention *a, const tile *t, size_t chunk)
+static const uint8_t *next_keys(const eng_attention *a, const tile *t, size_t chunk)
 {
     const eng_column *const column = wanted(a, t->begin);
     if (t->kv_head + 1 < shape(a)->n_kv_heads)
@@ -145,16 +171,18 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
     if (n_rows == 0)
         return;
     const firn_session *const session = wanted(a, t->begin)->session;
-    const uint16_t *const keys = head_of_page(a, session, chunk, t->kv_head);
-    const uint16_t *const next = next_keys(a, t, chunk);
+    const uint8_t *const keys = head_of_page(a, session, chunk, t->kv_head);
+    const uint8_t *const next = next_keys(a, t, chunk);
     kernels(a)->attention_chunk(&(kern_attention){
         .queries = scratch->queries + (size_t)*row_begin * d,
         .query_stride = d,
         .n_rows = n_rows,
         .head_dim = d,
+        .key_type = session->cache.key_type,
+        .value_type = session->cache.value_type,
         .keys = keys,
-        .values = keys + (size_t)KERN_CHUNK * d,
-        .next = next != NULL ? (const char *)next - (const char *)keys : 0,
+        .values = keys + session->cache.key_bytes,
+        .next = next != NULL ? next - keys : 0,
         .begins = begins,
         .ends = ends,
         .maximum = maximum,

@@ -56,8 +56,9 @@ static void learn_cost(eng_step_costs *costs, uint32_t n_rows, double cost)
 
 eng_pace eng_pace_begin(const firn_model *model, const firn_model *draft_model)
 {
-    const double bytes = (double)firn_model_work(model, 0, 1).parameter_bytes;
-    const double share = (double)firn_model_work(draft_model, 0, 1).parameter_bytes / bytes;
+    const firn_cache_types types = {FIRN_CACHE_F16, FIRN_CACHE_F16}; /* any: only parameters are compared */
+    const double bytes = (double)firn_model_work(model, 0, 1, types).parameter_bytes;
+    const double share = (double)firn_model_work(draft_model, 0, 1, types).parameter_bytes / bytes;
     return (eng_pace){.model = {.first = 1, .more = MORE_ROWS}, .draft = {.first = share, .more = MORE_ROWS * share}};
 }
 

@@ -23,7 +23,7 @@ static firn_status make_store(firn_drafter *drafter, firn_error *error)
     eng_draft_store *const store = &drafter->drafting.store;
     if (draft_model == NULL)
         return FIRN_OK;
-    store->pages = draft_model->pages;
+    store->pages = draft_model->pages[FIRN_CACHE_F16][FIRN_CACHE_F16];
     store->n_ctx = draft_model->hyperparameters->n_ctx_train;
     return eng_batch_create(draft_model, ENG_DEFAULT_BATCH, store->n_ctx, &store->batch, error);
 }

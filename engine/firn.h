@@ -80,8 +80,20 @@ firn_model_info firn_model_describe(const firn_model *model);
 /* A 64-bit hash of every parameter byte as it lies in memory now. Equal before and after any generation. */
 uint64_t firn_model_hash(const firn_model *model);
 
+/*
+ * How a session keeps its keys and its values. Q8_0 takes 0.53 of the bytes of F16 and changes the text, as another
+ * rounding does; docs/PERFORMANCE.md tells how much.
+ */
+typedef enum firn_cache_type { FIRN_CACHE_F16, FIRN_CACHE_Q8_0, FIRN_CACHE_TYPES } firn_cache_type;
+typedef struct firn_cache_types {
+    firn_cache_type k, v; /* of keys, of values */
+} firn_cache_types;
+
+const char *firn_cache_type_name(firn_cache_type type);                                      /* "f16", "q8_0" */
+firn_status firn_cache_type_find(const char *name, firn_cache_type *out, firn_error *error); /* by its name */
+
 /* Bytes of memory that a session with this many positions takes when all are used. */
-uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx);
+uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx, firn_cache_types types);
 
 /* The work of appending tokens and getting the last one's logits, as the model's shapes and types demand it. */
 typedef struct firn_work {
@@ -90,7 +102,7 @@ typedef struct firn_work {
     uint64_t integer_multiplies; /* by quantised parameters; an addition goes with each */
     uint64_t float_multiplies;   /* by others, and in attention */
 } firn_work;
-firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n_tokens);
+firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n_tokens, firn_cache_types types);
 
 /* ---- text and tokens ---- */
 
@@ -149,6 +161,7 @@ typedef struct firn_session_options {
     size_t size;
     uint32_t n_ctx;   /* positions it can hold; 0: what the model was trained for */
     uint32_t n_batch; /* prefill goes in chunks of at most this many tokens; 0: 512. Never changes a result */
+    firn_cache_types cache_types;
 } firn_session_options;
 
 firn_session_options firn_session_options_default(void);
@@ -192,6 +205,7 @@ firn_status firn_session_fork(const firn_session *session, size_t n_keep, firn_s
 
 size_t firn_session_length(const firn_session *session);
 uint32_t firn_session_context(const firn_session *session); /* positions it can hold */
+firn_cache_types firn_session_cache_types(const firn_session *session);
 
 /* ---- several sessions in one step ---- */
 

@@ -62,7 +62,8 @@ firn_status eng_generation_create(firn_model *model, const firn_generation_param
                                   firn_generation **out, firn_error *error);
 
 /* A session of the row's model with its prompt, and logits after it. */
-firn_status eng_row_session(const eng_generation_row *row, uint32_t n_ctx, firn_session **out, firn_error *error);
+firn_status eng_row_session(const eng_generation_row *row, const firn_session *like, firn_session **out,
+                            firn_error *error);
 
 /* Appends a token that somebody else picked. *taken: a banned string didn't come of it. */
 firn_status eng_generation_append(firn_generation *generation, int32_t id, bool *taken, firn_error *error);

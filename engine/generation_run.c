@@ -9,10 +9,12 @@ void eng_generation_stop(firn_generation *generation)
     firn_batch_release(generation->batch);
 }
 
-firn_status eng_row_session(const eng_generation_row *row, uint32_t n_ctx, firn_session **out, firn_error *error)
+firn_status eng_row_session(const eng_generation_row *row, const firn_session *like, firn_session **out,
+                            firn_error *error)
 {
     firn_session_options options = firn_session_options_default();
-    options.n_ctx = n_ctx;
+    options.n_ctx = firn_session_context(like);
+    options.cache_types = firn_session_cache_types(like);
     const firn_status status = firn_session_create(row->model, &options, out, error);
     return status == FIRN_OK
                ? firn_session_append(*out, row->prompt, row->n_prompt, FIRN_LOGITS_LAST, NULL, NULL, error)
@@ -27,7 +29,7 @@ static firn_status start(firn_generation *g, firn_session *session, firn_error *
     batch_options.n_batch = FIRN_GENERATION_ROWS;
     g->rows[0].session = session;
     for (size_t i = 1; i < g->n_rows && status == FIRN_OK; i++)
-        status = eng_row_session(&g->rows[i], firn_session_context(session), &g->rows[i].session, error);
+        status = eng_row_session(&g->rows[i], session, &g->rows[i].session, error);
     if (status == FIRN_OK && g->n_rows > 1)
         status = firn_batch_create(g->model, &batch_options, &g->batch, error);
     return status;

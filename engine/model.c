@@ -395,7 +395,10 @@ static firn_status make_computation(firn_model *model, const char *pack_cache, f
         status = make_frequencies(model, error);
     if (status == FIRN_OK)
         status = bind_parameters(model, pack_cache, error);
-    return status == FIRN_OK ? eng_pages_create(model, NULL, &model->pages, error) : status;
+    for (firn_cache_types t = {0, 0}; t.k < FIRN_CACHE_TYPES; t.k++)
+        for (t.v = 0; t.v < FIRN_CACHE_TYPES && status == FIRN_OK; t.v++)
+            status = eng_pages_create(model, t, NULL, &model->pages[t.k][t.v], error);
+    return status;
 }
 
 firn_status firn_model_open(firn_context *context, const char *path, const firn_model_options *options,
@@ -446,7 +449,9 @@ void firn_model_release(firn_model *model)
 {
     if (model == NULL || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1)
         return;
-    eng_pages_destroy(model->pages);
+    for (int k = 0; k < FIRN_CACHE_TYPES; k++)
+        for (int v = 0; v < FIRN_CACHE_TYPES; v++)
+            eng_pages_destroy(model->pages[k][v]);
     if (model->arena_map != NULL)
         munmap(model->arena_map, model->arena_map_bytes);
     firn_vocabulary_release(atomic_load(&model->vocabulary));

@@ -41,7 +41,8 @@ struct firn_model {
     size_t arena_map_bytes;
     bool from_pack_cache;
     _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
-    struct eng_pages *pages;               /* keys and values of its sessions: they change, behind a lock */
+    /* of its sessions' keys and values, by the types of both: they change, behind a lock */
+    struct eng_pages *pages[FIRN_CACHE_TYPES][FIRN_CACHE_TYPES];
 };
 
 void eng_model_retain(firn_model *model);

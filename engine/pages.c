@@ -27,9 +27,10 @@ typedef struct group_store {
 } group_store;
 
 struct eng_pages {
-    size_t head_elements; /* of one head's keys in a page, and of its values */
-    eng_budget *budget;   /* or NULL */
-    atomic_flag lock;     /* of what stands below; held for a few instructions, or to map a piece */
+    uint32_t head_dim;
+    eng_cache cache;
+    eng_budget *budget; /* or NULL */
+    atomic_flag lock;   /* of what stands below; held for a few instructions, or to map a piece */
     uint64_t in_use;
     group_store groups[ENG_GROUPS];
 };
@@ -45,20 +46,58 @@ static void unlock(eng_pages *pages)
     atomic_flag_clear_explicit(&pages->lock, memory_order_release);
 }
 
-firn_status eng_pages_create(const firn_model *model, eng_budget *budget, eng_pages **out, firn_error *error)
+static const char *const type_names[FIRN_CACHE_TYPES] = {[FIRN_CACHE_F16] = "f16", [FIRN_CACHE_Q8_0] = "q8_0"};
+
+const char *firn_cache_type_name(firn_cache_type type)
+{
+    return type_names[type];
+}
+
+firn_status firn_cache_type_find(const char *name, firn_cache_type *out, firn_error *error)
+{
+    for (int i = 0; i < FIRN_CACHE_TYPES; i++)
+        if (strcmp(name, type_names[i]) == 0) {
+            *out = (firn_cache_type)i;
+            return FIRN_OK;
+        }
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET,
+                     "keys and values can't be kept as '%.40s'; give f16 or q8_0", name);
+}
+
+firn_status eng_check_cache_types(firn_cache_types types, firn_error *error)
+{
+    const unsigned k = (unsigned)types.k, v = (unsigned)types.v;
+    if (k < FIRN_CACHE_TYPES && v < FIRN_CACHE_TYPES)
+        return FIRN_OK;
+    return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "cache type %u is not below %d", k < v ? v : k,
+                     FIRN_CACHE_TYPES);
+}
+
+static eng_cache make_cache(firn_cache_types types, uint32_t head_dim)
+{
+    static const kern_type kernel_types[FIRN_CACHE_TYPES] = {
+        [FIRN_CACHE_F16] = KERN_F16, [FIRN_CACHE_Q8_0] = KERN_Q8_0};
+    const kern_type key_type = kernel_types[types.k], value_type = kernel_types[types.v];
+    const size_t key_bytes = kern_cache_bytes(key_type, head_dim);
+    return (eng_cache){types, key_type, value_type, key_bytes, key_bytes + kern_cache_bytes(value_type, head_dim)};
+}
+
+firn_status eng_pages_create(const firn_model *model, firn_cache_types types, eng_budget *budget, eng_pages **out,
+                             firn_error *error)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
     eng_pages *const pages = calloc(1, sizeof *pages);
     *out = pages;
     if (pages == NULL)
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a store of keys and values");
-    pages->head_elements = (size_t)KERN_CHUNK * hp->head_dim;
+    pages->head_dim = hp->head_dim;
+    pages->cache = make_cache(types, hp->head_dim);
     pages->budget = budget;
     atomic_flag_clear(&pages->lock);
     for (uint32_t i = 0; i < hp->n_layers; i++)
         pages->groups[model->layers[i].local ? ENG_LOCAL : ENG_GLOBAL].n_heads += hp->n_kv_heads;
     for (int g = 0; g < ENG_GROUPS; g++)
-        pages->groups[g].bytes = pages->groups[g].n_heads * 2 * pages->head_elements * sizeof(uint16_t);
+        pages->groups[g].bytes = pages->groups[g].n_heads * pages->cache.bytes;
     return FIRN_OK;
 }
 
@@ -124,7 +163,7 @@ static eng_page *take_from(group_store *group)
     if ((group->pieces == NULL || group->n_begun == PIECE_PAGES) && !add_piece(group))
         return NULL;
     page = &group->pieces->pages[group->n_begun];
-    page->data = (uint16_t *)(void *)((uint8_t *)group->pieces->map + group->n_begun++ * group->bytes);
+    page->data = (uint8_t *)group->pieces->map + group->n_begun++ * group->bytes;
     return page;
 }
 
@@ -178,16 +217,39 @@ void eng_page_release(eng_pages *pages, eng_group which, eng_page *page)
     give_back(pages->budget, group->bytes);
 }
 
+/* Keys of the first n_positions of a head. */
+static void copy_keys(const eng_pages *pages, uint8_t *to, const uint8_t *from, uint32_t n_positions)
+{
+    const size_t n = (n_positions + KERN_LANES - 1) / KERN_LANES * KERN_LANES * (size_t)pages->head_dim;
+    if (pages->cache.key_type == KERN_F16) {
+        memcpy(to, from, n * sizeof(uint16_t));
+        return;
+    }
+    const size_t scales = kern_cache_scales(pages->head_dim, 0);
+    memcpy(to, from, n);
+    memcpy(to + scales, from + scales, pages->cache.key_bytes - scales);
+}
+
+static void copy_values(const eng_pages *pages, uint8_t *to, const uint8_t *from, uint32_t n_positions)
+{
+    if (pages->cache.value_type == KERN_F16)
+        memcpy(to, from, n_positions * (size_t)pages->head_dim * sizeof(uint16_t));
+    else /* positions are spread over all of it */
+        memcpy(to, from, pages->cache.bytes - pages->cache.key_bytes);
+}
+
 void eng_page_copy(const eng_pages *pages, eng_group group, eng_page *to, const eng_page *from, uint32_t n_positions)
 {
-    const size_t head_dim = pages->head_elements / KERN_CHUNK;
-    const size_t n_keys = (n_positions + KERN_LANES - 1) / KERN_LANES * KERN_LANES * head_dim;
-    const size_t n_values = n_positions * head_dim;
     for (size_t i = 0; i < pages->groups[group].n_heads; i++) {
-        const size_t keys = i * 2 * pages->head_elements, values = keys + pages->head_elements;
-        memcpy(to->data + keys, from->data + keys, n_keys * sizeof(uint16_t));
-        memcpy(to->data + values, from->data + values, n_values * sizeof(uint16_t));
+        const size_t keys = i * pages->cache.bytes, values = keys + pages->cache.key_bytes;
+        copy_keys(pages, to->data + keys, from->data + keys, n_positions);
+        copy_values(pages, to->data + values, from->data + values, n_positions);
     }
+}
+
+const eng_cache *eng_pages_cache(const eng_pages *pages)
+{
+    return &pages->cache;
 }
 
 uint64_t eng_page_bytes(const eng_pages *pages, eng_group group)

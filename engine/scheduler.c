@@ -21,7 +21,7 @@ static firn_scheduler_options complete_options(const firn_model *model, const fi
     chosen.n_batch = chosen.n_batch != 0 ? chosen.n_batch : ENG_DEFAULT_BATCH;
     chosen.n_draft = chosen.n_draft < ENG_MOST_DRAFTS ? chosen.n_draft : ENG_MOST_DRAFTS;
     if (chosen.memory == 0) {
-        const uint64_t one = firn_model_session_bytes(model, chosen.n_ctx);
+        const uint64_t one = firn_model_session_bytes(model, chosen.n_ctx, chosen.cache_types);
         chosen.memory = one > DEFAULT_MEMORY ? one : DEFAULT_MEMORY;
     }
     return chosen;
@@ -32,6 +32,8 @@ firn_status firn_scheduler_create(firn_model *model, const firn_scheduler_option
 {
     *out = NULL;
     firn_status status = eng_model_check_runs(model, error);
+    if (status == FIRN_OK && options != NULL)
+        status = eng_check_cache_types(options->cache_types, error);
     if (status != FIRN_OK)
         return status;
     firn_scheduler *const s = calloc(1, sizeof *s);

@@ -37,6 +37,7 @@ typedef struct firn_scheduler_options {
     uint32_t n_batch; /* tokens of one step; 0: 512. Never changes a text */
     uint32_t n_ctx;   /* positions of each request's timeline; 0: what the model was trained for */
     uint32_t n_draft; /* tokens drafted for a text in one step, at most (15); 0: none. Never changes a text */
+    firn_cache_types cache_types; /* of all requests */
 
     /* As in firn_drafter_options: a draft model of the same vocabulary, which is kept alive; NULL: none */
     firn_model *draft_model;

@@ -154,7 +154,7 @@ static uint64_t bytes_needed(const eng_request *request)
     for (size_t i = 0; i < request->n_timelines; i++) {
         const eng_timeline *const t = &request->timelines[i];
         const size_t n_pages = (t->n_ids + KERN_CHUNK) / KERN_CHUNK - t->session->cached / KERN_CHUNK;
-        bytes += firn_model_session_bytes(t->model, (uint32_t)(n_pages * KERN_CHUNK));
+        bytes += firn_model_session_bytes(t->model, (uint32_t)(n_pages * KERN_CHUNK), t->session->cache.types);
     }
     return bytes;
 }

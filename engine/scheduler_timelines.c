@@ -27,7 +27,7 @@ static firn_status make_lane(firn_scheduler *s, firn_model *model, eng_lane **ou
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for another model's batch");
     lane->model = model;
     eng_model_retain(model);
-    firn_status status = eng_pages_create(model, &s->budget, &lane->pages, error);
+    firn_status status = eng_pages_create(model, s->options.cache_types, &s->budget, &lane->pages, error);
     if (status == FIRN_OK)
         status = eng_prefix_tree_create(lane->pages, model->hyperparameters->sliding_window, &lane->tree, error);
     if (status == FIRN_OK)
@@ -206,7 +206,8 @@ firn_status eng_request_begin(const firn_scheduler *scheduler, eng_request *requ
                                  (eng_tokens){request->given.prompt, request->given.n_prompt}, rows, &n_rows, error);
     for (size_t i = 0; i < n_rows && status == FIRN_OK; i++) {
         status = check_prompt(scheduler, i == 0 ? "prompt" : "prompt beside it", &rows[i], error);
-        bytes += firn_model_session_bytes(rows[i].model, (uint32_t)rows[i].prompt.count);
+        bytes +=
+            firn_model_session_bytes(rows[i].model, (uint32_t)rows[i].prompt.count, scheduler->options.cache_types);
     }
     if (status == FIRN_OK && bytes > scheduler->options.memory)
         status = base_fail(error, FIRN_ERROR_LIMIT, FIRN_NO_OFFSET,

@@ -275,7 +275,7 @@ static firn_status begin_rows(eng_search *s, firn_error *error)
     for (size_t row = 0; row < s->n_rows; row++)
         s->n_own += first->rows[row].model == s->model;
     for (size_t row = 1; row < s->n_rows && status == FIRN_OK; row++)
-        status = eng_row_session(&first->rows[row], firn_session_context(s->prompts[0]), &s->prompts[row], error);
+        status = eng_row_session(&first->rows[row], s->prompts[0], &s->prompts[row], error);
     s->entries = calloc(s->width * s->n_own, sizeof *s->entries);
     s->waiting = logits_of(s, s->n_own - 1);
     s->weaker_logits = logits_of(s, s->n_own < s->n_rows ? s->width : 0);

@@ -29,15 +29,16 @@ static bool has_group(const firn_session *session, eng_group group)
     return eng_page_bytes(session->pages, group) > 0;
 }
 
-uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx)
+uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx, firn_cache_types types)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
-    if (model->pages == NULL) /* a vocabulary only */
+    const eng_pages *const pages = model->pages[types.k][types.v];
+    if (pages == NULL) /* a vocabulary only */
         return 0;
     /* the most that local layers hold is during a step of the default size */
     const size_t most = (size_t)hp->sliding_window + SPARE_LOCAL_POSITIONS + ENG_DEFAULT_BATCH + KERN_CHUNK;
     const size_t n_global = whole_chunks(n_ctx), n_local = whole_chunks(n_ctx < most ? n_ctx : most);
-    return n_global * eng_page_bytes(model->pages, ENG_GLOBAL) + n_local * eng_page_bytes(model->pages, ENG_LOCAL);
+    return n_global * eng_page_bytes(pages, ENG_GLOBAL) + n_local * eng_page_bytes(pages, ENG_LOCAL);
 }
 
 /* ---- a session's life ---- */
@@ -59,6 +60,7 @@ firn_status eng_session_create(firn_model *model, eng_pages *pages, uint32_t n_c
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a session");
     session->model = model;
     session->pages = pages;
+    session->cache = *eng_pages_cache(pages);
     session->n_ctx = n_ctx;
     session->n_batch = n_batch < n_ctx ? n_batch : n_ctx;
     eng_cutter measure = {0};
@@ -85,15 +87,17 @@ firn_status firn_session_create(firn_model *model, const firn_session_options *o
 {
     *out = NULL;
     const firn_session_options chosen = options != NULL ? *options : firn_session_options_default();
-    const firn_status status = eng_model_check_runs(model, error);
+    firn_status status = eng_model_check_runs(model, error);
+    if (status == FIRN_OK)
+        status = eng_check_cache_types(chosen.cache_types, error);
     if (status != FIRN_OK)
         return status;
     const uint32_t n_ctx = chosen.n_ctx != 0 ? chosen.n_ctx : model->hyperparameters->n_ctx_train;
     if (n_ctx > INT32_MAX - KERN_CHUNK)
         return base_fail(error, FIRN_ERROR_ARGUMENT, FIRN_NO_OFFSET, "a context of %u positions is more than %d", n_ctx,
                          INT32_MAX - KERN_CHUNK);
-    return eng_session_create(model, model->pages, n_ctx, chosen.n_batch != 0 ? chosen.n_batch : ENG_DEFAULT_BATCH, out,
-                              error);
+    return eng_session_create(model, model->pages[chosen.cache_types.k][chosen.cache_types.v], n_ctx,
+                              chosen.n_batch != 0 ? chosen.n_batch : ENG_DEFAULT_BATCH, out, error);
 }
 
 void firn_session_release(firn_session *session)
@@ -268,4 +272,9 @@ size_t firn_session_length(const firn_session *session)
 uint32_t firn_session_context(const firn_session *session)
 {
     return session->n_ctx;
+}
+
+firn_cache_types firn_session_cache_types(const firn_session *session)
+{
+    return session->cache.types;
 }

@@ -11,6 +11,7 @@
 struct firn_session {
     firn_model *model;
     eng_pages *pages; /* where its pages come from; outlives it */
+    eng_cache cache;  /* how keys and values lie in them */
     uint32_t n_ctx;
     uint32_t n_batch; /* of its own batch */
     size_t length;    /* tokens in the timeline */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step has to read and to multiply, counted from the model's shapes: the least that any engine could do. */
-#include "engine/model.h"
+#include "engine/pages.h"
 
 static void count_matrix(firn_work *work, const kern_matrix *matrix, uint64_t n_columns)
 {
@@ -20,9 +20,10 @@ static uint64_t positions_seen(uint64_t begin, uint64_t end, uint64_t window)
     return (full * (full + 1) - begin * (begin + 1)) / 2 + (end - full) * window;
 }
 
-firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n_tokens)
+firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n_tokens, firn_cache_types types)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
+    const uint64_t head_bytes = eng_pages_cache(model->pages[types.k][types.v])->bytes / KERN_CHUNK; /* a position */
     firn_work work = {0};
     for (uint32_t i = 0; i < hp->n_layers; i++) {
         const eng_layer *const layer = &model->layers[i];
@@ -32,7 +33,7 @@ firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n
             count_matrix(&work, matrices[j], n_tokens);
         const uint64_t window = layer->local ? hp->sliding_window : UINT32_MAX;
         const uint64_t seen = positions_seen(position, (uint64_t)position + n_tokens, window);
-        work.cache_bytes += 2 * seen * hp->n_kv_heads * hp->head_dim * sizeof(uint16_t);
+        work.cache_bytes += seen * hp->n_kv_heads * head_bytes;
         work.float_multiplies += 2 * seen * hp->n_heads * hp->head_dim;
     }
     count_matrix(&work, &model->output, 1);

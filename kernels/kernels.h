@@ -67,14 +67,42 @@ typedef struct kern_activations {
     uint32_t n_columns;
 } kern_activations;
 
-/* One row of queries against one chunk of KERN_CHUNK cache positions. */
+/*
+ * Keys, and values, of one head at KERN_CHUNK positions, as F16 or Q8_0; a block is 32 elements of the head (the last
+ * may have 16). Q8_0: value = F16 scale of a position and block * (byte - 128).
+ *     F16 keys:    [KERN_CHUNK / 16][head_dim][16]: transposed in blocks of 16 positions
+ *     F16 values:  [KERN_CHUNK][head_dim]
+ *     Q8_0 keys:   bytes [KERN_CHUNK / 16][head_dim / 4][16][4], then scales [blocks][KERN_CHUNK]
+ *     Q8_0 values: bytes [blocks][KERN_CHUNK / 4][elements][4], the last four positions; then scales as of keys
+ */
+static inline size_t kern_cache_bytes(kern_type type, uint32_t head_dim)
+{
+    const size_t blocks = (head_dim + KERN_BLOCK - 1) / KERN_BLOCK;
+    return type == KERN_Q8_0 ? KERN_CHUNK * (head_dim + blocks * sizeof(uint16_t))
+                             : KERN_CHUNK * head_dim * sizeof(uint16_t);
+}
+
+/* Where the scales of the block that begins at element `first` are in a Q8_0 cache, in bytes. */
+static inline size_t kern_cache_scales(uint32_t head_dim, uint32_t first)
+{
+    return KERN_CHUNK * (head_dim + first / KERN_BLOCK * sizeof(uint16_t));
+}
+
+/*
+ * Rows of queries against one chunk of KERN_CHUNK cache positions. With F16 a score is a chain of fma over the head's
+ * elements, ascending, and so is an output over positions. With Q8_0 keys and queries are multiplied by a Hadamard
+ * matrix, which changes no product of the two but for its rounding; queries are rounded by blocks, and weights, times
+ * the scales of their positions, by chunk and block of elements, to integers of at most 32639:
+ *     score = fmaf(scale * query_step, (float)(exact sum of a block's products), score), blocks ascending
+ *     out = weight_step * (float)(exact sum over the chunk)
+ */
 typedef struct kern_attention {
-    const float *queries; /* [n_rows][query_stride], scaled */
+    const float *queries; /* [n_rows][query_stride], scaled, and made ready by prepare_query for key_type */
     size_t query_stride;
-    uint32_t n_rows;              /* at most KERN_ATTENTION_ROWS */
-    uint32_t head_dim;            /* a multiple of 16 */
-    const uint16_t *keys;         /* F16 [KERN_CHUNK / 16][head_dim][16]: transposed in blocks of 16 positions */
-    const uint16_t *values;       /* F16 [KERN_CHUNK][head_dim] */
+    uint32_t n_rows;                /* at most KERN_ATTENTION_ROWS */
+    uint32_t head_dim;              /* a multiple of 16 */
+    kern_type key_type, value_type; /* KERN_F16 or KERN_Q8_0 */
+    const void *keys, *values;
     ptrdiff_t next;               /* bytes from these to the keys and values that come next, to be fetched; 0: none */
     const uint8_t *begins, *ends; /* [n_rows]: the positions of the chunk that a row sees, begin < end */
     float *maximum;               /* [n_rows] out: the largest score */
@@ -85,9 +113,10 @@ typedef struct kern_attention {
 
 enum { KERN_ATTENTION_ROWS = 64 };
 
+/* Scores, and room for keys or values as floats, or for each row's rounded weights in one block of elements. */
 static inline size_t kern_attention_scratch(uint32_t head_dim)
 {
-    return (size_t)KERN_CHUNK * (KERN_ATTENTION_ROWS + 2 * (size_t)head_dim);
+    return (size_t)KERN_CHUNK * (KERN_ATTENTION_ROWS + (head_dim > 48 ? (size_t)head_dim : 48));
 }
 
 typedef enum kern_activation { KERN_SILU, KERN_GELU_TANH } kern_activation;
@@ -176,9 +205,12 @@ typedef struct kern_table {
      */
     void (*rotate)(float *head, const float *angles, uint32_t n_pairs, bool adjacent);
 
-    /* Stores one position's key (strided by 16) and value as F16. */
-    void (*store_key)(const float *key, uint32_t head_dim, uint16_t *out);
-    void (*store_value)(const float *value, uint32_t head_dim, uint16_t *out);
+    /* Stores a key or value as the one at `position` of a chunk (kern_cache_bytes). A key may be changed in place. */
+    void (*store_key)(kern_type type, float *key, uint32_t head_dim, uint32_t position, void *keys);
+    void (*store_value)(kern_type type, const float *value, uint32_t head_dim, uint32_t position, void *values);
+
+    /* Makes a query ready, in place, for keys of a type: what it then holds is for attention_chunk of this table. */
+    void (*prepare_query)(kern_type type, float *query, uint32_t head_dim);
 
     void (*attention_chunk)(const kern_attention *attention);
 

@@ -12,6 +12,13 @@ void kern_fill_vector_scalar(kern_table *table);
 void kern_fill_vector_avx2(kern_table *table);
 void kern_fill_vector_avx512(kern_table *table);
 
+void kern_fill_attention_scalar(kern_table *table);
+void kern_fill_attention_avx2(kern_table *table);
+void kern_fill_attention_avx512(kern_table *table);
+void kern_fill_attention_avx512vnni(kern_table *table);
+void kern_fill_attention_neon(kern_table *table);
+void kern_fill_attention_dotprod(kern_table *table);
+
 void kern_fill_matmul_scalar(kern_table *table);
 void kern_fill_matmul_avx2(kern_table *table);
 void kern_fill_matmul_avxvnni(kern_table *table);

@@ -99,6 +99,14 @@ static firn_status set_count(const tool_option *option, const char *text, firn_e
     return FIRN_OK;
 }
 
+static firn_status set_cache_type(const tool_option *option, const char *text, firn_error *error)
+{
+    firn_error fault = {0};
+    const firn_status status = firn_cache_type_find(text, option->target, &fault);
+    return status == FIRN_OK ? FIRN_OK
+                             : base_fail(error, status, FIRN_NO_OFFSET, "%s: %s", option->flags, fault.message);
+}
+
 static firn_status add_text(const tool_option *option, const char *text, firn_error *error)
 {
     tool_texts *const texts = option->target;
@@ -131,6 +139,8 @@ static firn_status set_option(const tool_option *option, const char *text, firn_
     case TOOL_OFF:
         *(bool *)option->target = option->kind == TOOL_ON;
         break;
+    case TOOL_CACHE:
+        return set_cache_type(option, text, error);
     case TOOL_HELP:
         *(tool_help_form *)option->target = help_form(text);
         break;

@@ -17,6 +17,7 @@ typedef enum tool_option_kind {
     TOOL_COUNT, /* target: uint32_t, from 0 to `highest` */
     TOOL_ON,    /* target: bool, becomes true; the flag takes no value */
     TOOL_OFF,   /* target: bool, becomes false; the flag takes no value */
+    TOOL_CACHE, /* target: firn_cache_type */
     TOOL_HELP,  /* target: tool_help_form, which the flag's name says */
 } tool_option_kind;
 

@@ -52,7 +52,8 @@ void tool_record_members(FILE *out, const tool_record *record)
         write_checkpoint(out, "weaker", record->weaker, record->weaker_sha256);
     else
         fputs(",\"weaker\":null", out);
-    fprintf(out, ",\"adapters\":[],\"n_ctx\":%" PRIu32 ",", record->n_ctx);
+    fprintf(out, ",\"adapters\":[],\"n_ctx\":%" PRIu32 ",\"cache_type_k\":\"%s\",\"cache_type_v\":\"%s\",",
+            record->n_ctx, firn_cache_type_name(record->cache_types.k), firn_cache_type_name(record->cache_types.v));
     write_string(out, "prompt", record->prompt);
     fputs(",\"messages\":", out);
     write_on_one_line(out, record->messages.data != NULL ? record->messages : base_slice_from("null"));
@@ -265,6 +266,28 @@ static firn_status read_n_ctx(loader *l, firn_error *error)
     return status;
 }
 
+static firn_status take_cache_type(loader *l, firn_cache_type *out, firn_error *error)
+{
+    const size_t offset = l->reader.position;
+    base_slice name = {NULL, 0};
+    firn_error fault = {0};
+    firn_status status = take_string(l, &name, error);
+    if (status != FIRN_OK || name.data == NULL) /* null */
+        return status;
+    status = firn_cache_type_find(name.data, out, &fault);
+    return status == FIRN_OK ? status : base_fail(error, status, offset, "%s", fault.message);
+}
+
+static firn_status read_cache_type_k(loader *l, firn_error *error)
+{
+    return take_cache_type(l, &l->out->cache_types.k, error);
+}
+
+static firn_status read_cache_type_v(loader *l, firn_error *error)
+{
+    return take_cache_type(l, &l->out->cache_types.v, error);
+}
+
 static firn_status read_prompt(loader *l, firn_error *error)
 {
     return take_string(l, &l->out->prompt, error);
@@ -344,6 +367,8 @@ static const member members[] = {
     {"weaker", read_weaker, false},
     {"adapters", read_adapters, false},
     {"n_ctx", read_n_ctx, false},
+    {"cache_type_k", read_cache_type_k, false},
+    {"cache_type_v", read_cache_type_v, false},
     {"prompt", read_prompt, false},
     {"messages", read_messages, false},
     {"prompt_ids", read_prompt_ids, true},

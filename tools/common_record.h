@@ -24,9 +24,10 @@ typedef struct tool_record {
     base_slice checkpoint_sha256; /* as tool_hash_checkpoint of common_file.h gives it */
     base_slice weaker;            /* path of the checkpoint that contrast went away from */
     base_slice weaker_sha256;
-    uint32_t n_ctx;      /* positions of the session */
-    base_slice prompt;   /* text that prompt_ids were made of */
-    base_slice messages; /* JSON: the conversation that the prompt was made of */
+    uint32_t n_ctx;               /* positions of the session */
+    firn_cache_types cache_types; /* F16 where it doesn't say */
+    base_slice prompt;            /* text that prompt_ids were made of */
+    base_slice messages;          /* JSON: the conversation that the prompt was made of */
     tool_record_ids prompt_ids;
     tool_record_ids negative_ids;           /* of the negative prompt; none: the prompt's last token */
     base_slice constraint_kind, constraint; /* "grammar", … and its text */

@@ -170,6 +170,7 @@ static firn_status open_everything(generate_run *r, const char *path, firn_error
     firn_session_options session_options = firn_session_options_default();
     session_options.n_ctx = s->n_ctx;
     session_options.n_batch = s->n_batch;
+    session_options.cache_types = s->cache_types;
 
     firn_status status = tool_draft_check(&s->draft, path, error);
     if (status == FIRN_OK)
@@ -278,6 +279,7 @@ static tool_record record_of(const generate_run *r, const char *path)
     const generate_settings *const s = r->settings;
     tool_record record = {.checkpoint = base_slice_from(path),
                           .n_ctx = r->n_ctx,
+                          .cache_types = s->cache_types,
                           .messages = s->replayed.messages,
                           .negative_ids = r->negative_ids,
                           .constraint = {r->constraint.text.data, r->constraint.text.length},

@@ -19,6 +19,7 @@ enum { GENERATE_NO_LOGPROBS = UINT32_MAX >> 1 }; /* the flag was not given */
 typedef struct generate_settings {
     const char *model, *positional, *prompt, *file, *ids, *cpu_level;
     uint32_t n_threads, n_ctx, n_batch, n_logprobs;
+    firn_cache_types cache_types;
     const char *preset; /* file of generation parameters */
     bool print_params;
     const char *record, *replay; /* files of records: to write, to make again */

@@ -27,6 +27,7 @@ static firn_status read_files(const generate_settings *s, generate_settings *out
     status = tool_replay_load(s->replay, s->row, &out->replayed, error);
     out->parameters = out->replayed.parameters;
     out->n_ctx = out->replayed.n_ctx;
+    out->cache_types = out->replayed.cache_types;
     out->model = out->replayed.checkpoint.data;
     out->guidance.weaker = out->replayed.weaker.data;
     out->display_prompt = out->replayed.messages.data == NULL;
@@ -75,6 +76,9 @@ firn_status generate_parse(generate_settings *settings, int argc, char **argv, f
         {"-t,--threads", "N", TOOL_COUNT, &s->n_threads, 1024, "threads; 0: as many as this process may use"},
         {"-c,--ctx-size", "N", TOOL_COUNT, &s->n_ctx, INT32_MAX,
          "tokens of context; 0: what the model was trained for"},
+        {"-ctk,--cache-type-k", "TYPE", TOOL_CACHE, &s->cache_types.k, 0,
+         "how keys are kept: f16 (default), or q8_0, which takes half the memory and gives another text"},
+        {"-ctv,--cache-type-v", "TYPE", TOOL_CACHE, &s->cache_types.v, 0, "how values are kept, likewise"},
         TOOL_DRAFT_OPTIONS(&s->draft, "15"),
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20,
          "prompt tokens in one step; changes no result; 0: 512"},

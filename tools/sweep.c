@@ -31,6 +31,7 @@ typedef struct settings {
     tool_texts models, weakers, prompts, negatives;
     const char *positional, *file, *system_file, *cells, *preset, *summary, *html, *cpu_level, *negative_file;
     uint32_t n_threads, n_ctx, n_batch, n_parallel, limit_seconds, limit_tokens;
+    firn_cache_types cache_types;
     bool raw, escapes, check_parameters, quiet, version;
     tool_help_form help;
     tool_chat_options chat;
@@ -224,7 +225,7 @@ static firn_status make_all(run *r, firn_error *error)
         .raw = s->raw,
         .paths = &r->paths,
         .weakers = &r->weakers,
-        .run = {s->n_parallel, s->n_ctx, s->n_batch, r->constraint.compiled, r->draft, &r->drafted},
+        .run = {s->n_parallel, s->n_ctx, s->n_batch, s->cache_types, r->constraint.compiled, r->draft, &r->drafted},
         .constraint = &r->constraint,
         .judge_options = &s->judges,
         .judges = r->judges,
@@ -432,6 +433,9 @@ static firn_status parse_once(run *r, int argc, char **argv, firn_error *error)
         {"-t,--threads", "N", TOOL_COUNT, &s->n_threads, 1024, "threads; 0: as many as this process may use"},
         {"-c,--ctx-size", "N", TOOL_COUNT, &s->n_ctx, INT32_MAX,
          "tokens of context; 0: what the model was trained for"},
+        {"-ctk,--cache-type-k", "TYPE", TOOL_CACHE, &s->cache_types.k, 0,
+         "how keys are kept: f16 (default), or q8_0, which takes half the memory and gives another text"},
+        {"-ctv,--cache-type-v", "TYPE", TOOL_CACHE, &s->cache_types.v, 0, "how values are kept, likewise"},
         {"-b,--batch-size", "N", TOOL_COUNT, &s->n_batch, 1 << 20, "tokens in one step; changes no text; 0: 512"},
         {"--cpu", "LEVEL", TOOL_TEXT, &s->cpu_level, 0, "stay at or below this level: scalar, avx2, …"},
         TOOL_DRAFT_OPTIONS(&s->draft, "15"),

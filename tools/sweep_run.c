@@ -116,6 +116,7 @@ static firn_status search(runner *r, const sweep_request *wanted)
     firn_session_options session_options = firn_session_options_default();
     session_options.n_ctx = r->options->n_ctx;
     session_options.n_batch = r->options->n_batch;
+    session_options.cache_types = r->options->cache_types;
     firn_generation_options options = generation_options(r, wanted);
     options.n_logprobs = -1;
     options.entropies = false;
@@ -199,6 +200,7 @@ firn_status sweep_run(firn_model *model, const sweep_run_options *options, const
     runner r = {.options = options, .feed = feed, .model = model, .error = error};
     scheduler_options.n_ctx = options->n_ctx;
     scheduler_options.n_batch = options->n_batch;
+    scheduler_options.cache_types = options->cache_types;
     scheduler_options.n_draft = options->draft.n_max;
     scheduler_options.draft_model = options->draft.model;
     scheduler_options.n_draft_min = options->draft.n_min;

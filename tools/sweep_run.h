@@ -34,9 +34,10 @@ typedef struct sweep_feed {
 } sweep_feed;
 
 typedef struct sweep_run_options {
-    uint32_t n_parallel;         /* texts at once, at least 1 */
-    uint32_t n_ctx;              /* positions of a text; 0: what the model was trained for */
-    uint32_t n_batch;            /* tokens of one step; 0: 512 */
+    uint32_t n_parallel; /* texts at once, at least 1 */
+    uint32_t n_ctx;      /* positions of a text; 0: what the model was trained for */
+    uint32_t n_batch;    /* tokens of one step; 0: 512 */
+    firn_cache_types cache_types;
     firn_constraint *constraint; /* on every text, or NULL */
     tool_draft draft;
     firn_drafter_figures *drafted; /* is added to */

@@ -38,6 +38,8 @@ static void make_key(const station *s, const sweep_task *at, const firn_generati
     add_text(&hash, s->path);
     add_text(&hash, s->checkpoint_hash);
     base_sha256_add(&hash, &s->n_ctx, sizeof s->n_ctx);
+    add_text(&hash, firn_cache_type_name(s->work->run.cache_types.k));
+    add_text(&hash, firn_cache_type_name(s->work->run.cache_types.v));
     base_sha256_add(&hash, input->ids, input->n_ids * sizeof *input->ids);
     for (size_t i = 0; i < firn_parameter_count(); i++) {
         firn_parameter_print(parameters, firn_parameter_at(i), value);
@@ -115,6 +117,7 @@ static firn_status finished(void *argument, size_t task, const sweep_sample *sam
                              .checkpoint = base_slice_from(s->path),
                              .checkpoint_sha256 = base_slice_from(s->checkpoint_hash),
                              .n_ctx = s->n_ctx,
+                             .cache_types = s->work->run.cache_types,
                              .prompt = {input->text.data, input->text.length},
                              .messages = {input->messages.data, input->messages.length},
                              .prompt_ids = {input->ids, input->n_ids},

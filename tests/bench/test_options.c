@@ -100,18 +100,20 @@ Test(bench_options, everything_that_is_given_is_kept)
 {
     bench_options options;
     firn_error error = {0};
-    cr_assert_eq(
-        parse(ARGUMENTS("-m", "a", "--model", "b", "-p", "0", "-n", "1", "-n", "2,3", "-pg", "16,4", "-d", "0-8+4",
-                        "-b", "32", "-npl", "1,8-32*4", "-t", "1,2", "-r", "2", "--delay", "1", "--cpu", "scalar", "-o",
-                        "jsonl", "--plot", "x.svg", "--progress", "--startup", "--no-roofline"),
-              &options, &error),
-        FIRN_OK, "%s", error.message);
+    cr_assert_eq(parse(ARGUMENTS("-m", "a", "--model", "b", "-p", "0", "-n", "1", "-n", "2,3", "-pg", "16,4", "-d",
+                                 "0-8+4", "-b", "32", "-ctk", "q8_0", "-ctv", "f16,q8_0", "-npl", "1,8-32*4", "-t",
+                                 "1,2", "-r", "2", "--delay", "1", "--cpu", "scalar", "-o", "jsonl", "--plot", "x.svg",
+                                 "--progress", "--startup", "--no-roofline"),
+                       &options, &error),
+                 FIRN_OK, "%s", error.message);
     cr_assert_eq(options.models.count, 2);
     cr_assert_str_eq(options.models.at[1], "b");
     cr_assert_eq(options.n_pairs, 4);
     cr_assert(options.pairs[2].n_prompt == 0 && options.pairs[2].n_gen == 3);
     cr_assert(options.pairs[3].n_prompt == 16 && options.pairs[3].n_gen == 4);
     cr_assert(options.depths.count == 3 && options.batches.at[0] == 32 && options.threads.count == 2);
+    cr_assert(options.cache_k.count == 1 && options.cache_k.at[0] == FIRN_CACHE_Q8_0);
+    cr_assert(options.cache_v.count == 2 && options.cache_v.at[1] == FIRN_CACHE_Q8_0);
     cr_assert(options.sequences.count == 3 && options.sequences.at[2] == 32);
     cr_assert(options.repetitions == 2 && options.delay_s == 1 && options.format == BENCH_JSONL);
     cr_assert_str_eq(options.cpu_level, "scalar");
@@ -121,11 +123,11 @@ Test(bench_options, everything_that_is_given_is_kept)
 
 Test(bench_options, bad_values_are_refused_by_name)
 {
-    char *const *const bad[] = {ARGUMENTS("-pg", "16"), ARGUMENTS("-pg", "1,2,3"), ARGUMENTS("-pg", "0,4"),
-                                ARGUMENTS("-o", "xml"), ARGUMENTS("-t", "0"),      ARGUMENTS("-b", "0"),
-                                ARGUMENTS("-r", "0"),   ARGUMENTS("-p", "x"),      ARGUMENTS("-d", "-1"),
-                                ARGUMENTS("--plot"),    ARGUMENTS("-n", "1-9*0"),  ARGUMENTS("-npl", "0"),
-                                ARGUMENTS("--ngl", "1")};
+    char *const *const bad[] = {ARGUMENTS("-pg", "16"),  ARGUMENTS("-pg", "1,2,3"),     ARGUMENTS("-pg", "0,4"),
+                                ARGUMENTS("-o", "xml"),  ARGUMENTS("-t", "0"),          ARGUMENTS("-b", "0"),
+                                ARGUMENTS("-r", "0"),    ARGUMENTS("-p", "x"),          ARGUMENTS("-d", "-1"),
+                                ARGUMENTS("--plot"),     ARGUMENTS("-n", "1-9*0"),      ARGUMENTS("-npl", "0"),
+                                ARGUMENTS("--ngl", "1"), ARGUMENTS("-ctk", "f16,q4_0"), ARGUMENTS("-ctv", "f16,")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         bench_options options;
         firn_error error = {0};

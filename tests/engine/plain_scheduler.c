@@ -152,7 +152,7 @@ int main(void)
     support_remove(weaker_path);
     scheduler_options.n_ctx = ROOM;
     scheduler_options.n_batch = 48;
-    scheduler_options.memory = 5 * firn_model_session_bytes(model, ROOM);
+    scheduler_options.memory = 5 * firn_model_session_bytes(model, ROOM, support_f16);
     scheduler_options.draft_model = weaker;
     scheduler_options.n_draft_min = 2;
     if (firn_scheduler_create(model, &scheduler_options, &scheduler, NULL) != FIRN_OK)

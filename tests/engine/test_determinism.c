@@ -23,6 +23,7 @@ typedef struct subject {
     const char *path;
     uint32_t n_vocab;
     uint32_t length; /* of the text */
+    firn_cache_types types;
     int32_t ids[TEXT];
     float *expected; /* [length][n_vocab] */
 } subject;
@@ -109,13 +110,13 @@ static void check_chunk(firn_model *model, const subject *s, const char *level, 
     const uint32_t chunk = chunk_sizes[number % N_CHUNK_SIZES];
     float *const logits = malloc(s->length * (size_t)s->n_vocab * sizeof *logits);
     cr_assert_not_null(logits);
-    firn_session *const fresh = support_session(model, s->length, chunk);
+    firn_session *const fresh = support_session_of(model, s->types, s->length, chunk);
     append_chunks(fresh, s, 0, s->length, s->length, logits);
     check_logits(s, logits, level, threads, chunk, -1);
     firn_session_release(fresh);
 
     const size_t keep = rewind_length(s, number);
-    firn_session *const used = support_session(model, s->length + number % 3 * 50, 0);
+    firn_session *const used = support_session_of(model, s->types, s->length + number % 3 * 50, 0);
     append_after_rewinds(used, s, keep, chunk, logits);
     check_logits(s, logits, level, threads, chunk, (long)keep);
     firn_session_release(used);
@@ -130,7 +131,7 @@ static void compute_expected(subject *s, const char *level)
     support_ids(5, s->n_vocab, s->ids, s->length);
     s->expected = malloc(s->length * (size_t)s->n_vocab * sizeof *s->expected);
     cr_assert_not_null(s->expected);
-    firn_session *const session = support_session(model, s->length, 0);
+    firn_session *const session = support_session_of(model, s->types, s->length, 0);
     append_chunks(session, s, 0, s->length, 1, s->expected);
     firn_session_release(session);
     firn_model_release(model);
@@ -150,15 +151,20 @@ static void check_level(const subject *s, kern_level level, unsigned n_chunk_siz
     }
 }
 
-static void check_tiny(const tiny_options *options, uint32_t length)
+static void check_types(const tiny_options *options, firn_cache_types types, uint32_t length)
 {
     char *const path = tiny_write(options);
-    subject s = {.path = path, .length = length};
+    subject s = {.path = path, .length = length, .types = types};
     compute_expected(&s, "scalar");
     for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level))
         check_level(&s, (kern_level)level, TRIED_CHUNK_SIZES);
     free(s.expected);
     support_remove(path);
+}
+
+static void check_tiny(const tiny_options *options, uint32_t length)
+{
+    check_types(options, support_f16, length);
 }
 
 /* ---- tiny checkpoints ---- */
@@ -181,6 +187,18 @@ Test(determinism, qwen2)
     options.head_dim = 16;
     options.n_heads = 16;
     check_tiny(&options, 70);
+}
+
+/* Heads of 48: a block of 32 and half a block. */
+Test(determinism, q8_0_caches)
+{
+    tiny_options options = tiny_small("llama");
+    options.head_dim = 48;
+    check_types(&options, support_q8_0, TEXT);
+    check_types(&options, (firn_cache_types){FIRN_CACHE_F16, FIRN_CACHE_Q8_0}, 150);
+    tiny_options windows = tiny_small("gemma3");
+    check_types(&windows, support_q8_0, 200);
+    check_types(&windows, (firn_cache_types){FIRN_CACHE_Q8_0, FIRN_CACHE_F16}, 70);
 }
 
 /* Its window of 8, and another that ends within the second chunk, are shorter than the text. */

@@ -128,7 +128,7 @@ Test(drafting, it_gives_way)
 {
     const fixture f = set_up();
     heard plain[TEXTS], drafted[TEXTS];
-    const uint64_t page = firn_model_session_bytes(f.model, 1), memory = (2 + 2 * TEXTS) * page;
+    const uint64_t page = firn_model_session_bytes(f.model, 1, support_f16), memory = (2 + 2 * TEXTS) * page;
     run(&f, make_scheduler(&f, NULL, 0, 0), plain);
     const firn_scheduler_figures enough = run(&f, make_scheduler(&f, f.other, 3, memory + 3 * TEXTS * page), drafted);
     check_same(plain, drafted);

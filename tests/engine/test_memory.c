@@ -29,7 +29,7 @@ static void check_peak(const char *checkpoint)
     for (int i = 0; i < DECODE; i++)
         support_append(session, ids + PREFILL + i, 1);
     const uint64_t peak = support_process_bytes("VmHWM");
-    const uint64_t used = firn_model_session_bytes(model, PREFILL + DECODE);
+    const uint64_t used = firn_model_session_bytes(model, PREFILL + DECODE, support_f16);
     const double limit = 1.15 * (double)info.tensor_bytes + (double)used + BESIDE * 1e6;
     printf("%s: peak %.1f MB, limit %.1f MB\n", checkpoint, (double)peak / 1e6, limit / 1e6);
     cr_expect_leq((double)peak, limit);

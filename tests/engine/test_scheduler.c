@@ -38,6 +38,7 @@ typedef struct request_case {
 typedef struct fixture {
     firn_context *context;
     firn_model *model, *weaker;
+    firn_cache_types types;
     request_case *cases; /* [CASES] */
 } fixture;
 
@@ -64,7 +65,7 @@ static void run_alone(const fixture *f, request_case *c)
     firn_generation *generation;
     firn_generation_options options = options_of(c);
     options.n_ctx = ROOM;
-    firn_session *const session = support_session(f->model, ROOM, 0);
+    firn_session *const session = support_session_of(f->model, f->types, ROOM, 0);
     support_append(session, c->prompt, c->n_prompt);
     cr_assert_eq(firn_generation_create(f->model, &c->parameters, &options, c->prompt, c->n_prompt, &generation, NULL),
                  FIRN_OK);
@@ -127,12 +128,12 @@ static void make_case(const fixture *f, int number, uint64_t *state)
     run_alone(f, c);
 }
 
-static fixture set_up(const char *architecture)
+static fixture set_up(const char *architecture, firn_cache_types types)
 {
     tiny_options options = tiny_small(architecture);
     options.type = KERN_Q4_1;
     char *const path = tiny_write(&options);
-    fixture f = {.context = support_context(2, NULL), .cases = calloc(CASES, sizeof(request_case))};
+    fixture f = {.context = support_context(2, NULL), .types = types, .cases = calloc(CASES, sizeof(request_case))};
     cr_assert_not_null(f.cases);
     f.model = support_model(f.context, path);
     support_remove(path);
@@ -227,6 +228,7 @@ static firn_scheduler *make_scheduler(const fixture *f, uint64_t memory, uint32_
     options.n_batch = n_batch;
     choose_drafts(f, &options, state);
     options.n_ctx = ROOM;
+    options.cache_types = f->types;
     cr_assert_eq(firn_scheduler_create(f->model, &options, &scheduler, NULL), FIRN_OK);
     return scheduler;
 }
@@ -253,9 +255,9 @@ static void run_schedule(const fixture *f, uint64_t seed, firn_scheduler_figures
     sent all[MOST_SENT];
     const uint32_t n = 1 + draw(&state, draw(&state, 3) == 0 ? MOST_SENT : 12);
     const uint64_t longest = LONGEST_PROMPT + MOST_TOKENS, other = LONGEST_NEGATIVE + MOST_TOKENS;
-    const uint64_t one = firn_model_session_bytes(f->model, (uint32_t)longest) +
-                         firn_model_session_bytes(f->model, (uint32_t)other) +
-                         firn_model_session_bytes(f->weaker, (uint32_t)longest);
+    const uint64_t one = firn_model_session_bytes(f->model, (uint32_t)longest, f->types) +
+                         firn_model_session_bytes(f->model, (uint32_t)other, f->types) +
+                         firn_model_session_bytes(f->weaker, (uint32_t)longest, f->types);
     const uint64_t memory = draw(&state, 3) == 0 ? 100 * one : one + one * draw(&state, 20) / 16;
     firn_scheduler *const scheduler = make_scheduler(f, memory, widths[draw(&state, 6)], &state);
     for (uint32_t i = 0; i < n; i++)
@@ -287,9 +289,9 @@ static void run_schedule(const fixture *f, uint64_t seed, firn_scheduler_figures
     firn_scheduler_release(scheduler);
 }
 
-static void check_schedules(const char *architecture, int part)
+static void check_schedules(const char *architecture, firn_cache_types types, int part)
 {
-    const fixture f = set_up(architecture);
+    const fixture f = set_up(architecture, types);
     firn_scheduler_figures sum = {0};
     for (int i = 0; i < SCHEDULES / 4; i++)
         run_schedule(&f, (uint64_t)(part * SCHEDULES + i), &sum);
@@ -307,16 +309,20 @@ static void check_schedules(const char *architecture, int part)
 
 Test(scheduler, random_schedules_llama)
 {
-    check_schedules("llama", 0);
+    check_schedules("llama", support_f16, 0);
 }
 
 Test(scheduler, random_schedules_qwen2)
 {
-    check_schedules("qwen2", 1);
+    check_schedules("qwen2", support_f16, 1);
 }
 
 Test(scheduler, random_schedules_gemma3)
 {
-    check_schedules("gemma3", 2);
-    check_schedules("gemma3", 3);
+    check_schedules("gemma3", support_f16, 2);
+}
+
+Test(scheduler, random_schedules_of_q8_0)
+{
+    check_schedules("gemma3", support_q8_0, 3);
 }

@@ -45,7 +45,7 @@ static fixture set_up(uint64_t pages, uint32_t n_batch)
     cr_expect_eq(o.size, sizeof o);
     o.n_batch = n_batch;
     o.n_ctx = ROOM;
-    o.memory = pages * firn_model_session_bytes(f.model, 1);
+    o.memory = pages * firn_model_session_bytes(f.model, 1, support_f16);
     cr_assert_eq(firn_scheduler_create(f.model, &o, &f.scheduler, NULL), FIRN_OK);
     return f;
 }
@@ -350,7 +350,7 @@ Test(scheduler_queue, guided_requests_need_memory_for_both_timelines)
         cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
     const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
     cr_expect_eq(figures.n_running, 1u, "two timelines of two pages each are all there is");
-    cr_expect_eq(figures.bytes_in_use, 4 * firn_model_session_bytes(f.model, 1));
+    cr_expect_eq(figures.bytes_in_use, 4 * firn_model_session_bytes(f.model, 1, support_f16));
     run(&f);
     for (int i = 0; i < 2; i++) {
         cr_expect_eq(all[i].status, FIRN_OK);

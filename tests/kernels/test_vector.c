@@ -105,13 +105,32 @@ static void run_rotate_adjacent(const kern_table *table, const float *x, const f
 static void run_store_value(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
 {
     (void)y;
-    table->store_value(x, n, out);
+    table->store_value(KERN_F16, x, n, 3, out);
+}
+
+static void run_store_value_q8_0(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
+{
+    (void)y;
+    table->store_value(KERN_Q8_0, x, n, 6, out);
+}
+
+static void store_key(const kern_table *table, kern_type type, const float *x, uint32_t n, uint32_t position, void *out)
+{
+    float key[MOST]; /* is changed */
+    memcpy(key, x, n * sizeof *key);
+    table->store_key(type, key, n, position, out);
 }
 
 static void run_store_key(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
 {
     (void)y;
-    table->store_key(x, n, (uint16_t *)out + 5);
+    store_key(table, KERN_F16, x, n, 5, out);
+}
+
+static void run_store_key_q8_0(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
+{
+    (void)y;
+    store_key(table, KERN_Q8_0, x, n, 20, out);
 }
 
 static void run_merge(const kern_table *table, const float *x, const float *y, uint32_t n, void *out)
@@ -143,6 +162,8 @@ static const struct {
     {"rotate, adjacent", run_rotate_adjacent, 2},
     {"store_value", run_store_value, KERN_LANES},
     {"store_key", run_store_key, KERN_LANES},
+    {"store_value, Q8_0", run_store_value_q8_0, KERN_LANES},
+    {"store_key, Q8_0", run_store_key_q8_0, KERN_LANES},
     {"attention_merge", run_merge, KERN_LANES},
     {"attention_finish", run_finish, KERN_LANES},
 };
@@ -255,12 +276,12 @@ Test(vector, keys_and_values_become_halves)
     const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR);
     support_random random = {13};
     float *const x = make_values(&random, MIXED, 64);
-    uint16_t key[64 * KERN_LANES] = {0}, value[64];
-    scalar.store_key(x, 64, key + 3);
-    scalar.store_value(x, 64, value);
+    uint16_t key[64 * KERN_LANES] = {0}, value[3 * 64] = {0};
+    scalar.store_key(KERN_F16, x, 64, 3, key);
+    scalar.store_value(KERN_F16, x, 64, 2, value);
     for (uint32_t i = 0; i < 64; i++) {
-        cr_assert_eq(value[i], kern_half_from_float(x[i]));
-        cr_assert_eq(key[i * KERN_LANES + 3], value[i]);
+        cr_assert_eq(value[2 * 64 + i], kern_half_from_float(x[i]));
+        cr_assert_eq(key[i * KERN_LANES + 3], value[2 * 64 + i]);
         cr_assert_eq(key[i * KERN_LANES + 4], 0);
     }
     free(x);

@@ -32,15 +32,21 @@ firn_model *support_model(firn_context *context, const char *path)
     return model;
 }
 
-firn_session *support_session(firn_model *model, uint32_t n_ctx, uint32_t n_batch)
+firn_session *support_session_of(firn_model *model, firn_cache_types types, uint32_t n_ctx, uint32_t n_batch)
 {
     firn_session_options options = firn_session_options_default();
     firn_session *session;
     firn_error error = {0};
     options.n_ctx = n_ctx;
     options.n_batch = n_batch;
+    options.cache_types = types;
     require(firn_session_create(model, &options, &session, &error), &error);
     return session;
+}
+
+firn_session *support_session(firn_model *model, uint32_t n_ctx, uint32_t n_batch)
+{
+    return support_session_of(model, support_f16, n_ctx, n_batch);
 }
 
 void support_append(firn_session *session, const int32_t *ids, size_t n_ids)

@@ -9,8 +9,12 @@
 firn_context *support_context(uint32_t n_threads, const char *level);
 firn_model *support_model(firn_context *context, const char *path);
 
-/* 0 for n_ctx and n_batch: as firn_session_options says. */
+static const firn_cache_types support_f16 = {FIRN_CACHE_F16, FIRN_CACHE_F16};
+static const firn_cache_types support_q8_0 = {FIRN_CACHE_Q8_0, FIRN_CACHE_Q8_0};
+
+/* Keys and values as F16. 0 for n_ctx and n_batch: as firn_session_options says. */
 firn_session *support_session(firn_model *model, uint32_t n_ctx, uint32_t n_batch);
+firn_session *support_session_of(firn_model *model, firn_cache_types types, uint32_t n_ctx, uint32_t n_batch);
 
 /* Appends without a callback: logits of the last token only. */
 void support_append(firn_session *session, const int32_t *ids, size_t n_ids);

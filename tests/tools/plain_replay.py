@@ -69,6 +69,7 @@ def test_the_text_comes_again(generate):
              ["--raw", "Name: ", "--regex", "[A-Z][a-z]{2,5}", "--top-k", "0"],
              ["--raw", "Answer: ", "--choices", "yes,no"],
              ["--ids", "504,3575", "-n", "5", "-c", "64"],
+             ["--raw", "A story: ", "-n", "20", "-ctk", "q8_0", "--cache-type-v", "q8_0", "--guidance", "1.5"],
              ["--raw", "The", "-n", "12", "--banned-string", " is", "--stop", "."])
     for arguments in cases:
         out, record = generate.record(*arguments)
@@ -131,7 +132,8 @@ def test_what_differs_is_said(generate):
 
 def test_bad_records_and_places(generate):
     _, record = generate.record("--raw", "A", "-n", "2")
-    for change, part in (({"params": {"temperature": -1}}, "temperature"), ({"adapters": ["a"]}, "adapters"),
+    for change, part in (({"params": {"temperature": -1}}, "temperature"), ({"cache_type_v": "q3"}, "'q3'; give f16 or q8_0"),
+                         ({"adapters": ["a"]}, "adapters"),
                          ({"ids": "x"}, "an array of token ids"), ({"constraint": {"kind": "x"}}, "'x'")):
         path = generate.write(dict(record, **change))
         status, out, err = generate.run("--replay", path)

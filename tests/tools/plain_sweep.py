@@ -122,6 +122,18 @@ def test_texts_do_not_depend_on_those_beside_them(sweep):
 
 
 @sweep_test
+def test_texts_of_q8_0_do_not_either(sweep):
+    common = [*GRID, "-ctk", "q8_0", "-ctv", "q8_0", "-p", PROMPT]
+    wanted, _ = sweep.records(*common, name="a")
+    records, _ = sweep.records(*common, "--parallel", "1", "-t", "1", "-b", "7", name="b")
+    assert by_key(records) == by_key(wanted) and wanted[0]["cache_type_k"] == wanted[0]["cache_type_v"] == "q8_0"
+    others, _ = sweep.records(*GRID, "-p", PROMPT, name="c")
+    assert not set(by_key(others)) & set(by_key(wanted))
+    status, out, err = sweep.generate.run("--replay", sweep.path("a"), "--row", "3", "--json", model=[])
+    assert status == 0 and json.loads(out)["text"] == wanted[2]["text"], err
+
+
+@sweep_test
 def test_files_agree(sweep):
     records, err = sweep.records(*GRID, "-p", PROMPT, "--csv", sweep.path("csv"), "--db", sweep.path("db"), "--summary",
                                  sweep.path("summary"), "--expect", "Paris")

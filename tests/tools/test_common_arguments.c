@@ -7,6 +7,7 @@
 typedef struct target {
     const char *model, *positional;
     uint32_t threads;
+    firn_cache_type cache;
     bool json, escapes;
     firn_generation_parameters parameters;
     tool_texts lists;
@@ -20,11 +21,12 @@ static firn_status parse(target *t, firn_error *error, const char *const *argume
     const tool_option options[] = {
         {"-m,--model", "FILE", TOOL_TEXT, &t->model, 0, "checkpoint"},
         {"-t,--threads", "N", TOOL_COUNT, &t->threads, 64, "threads"},
+        {"-ctk,--cache-type-k", "TYPE", TOOL_CACHE, &t->cache, 0, "of keys"},
         {"--json", NULL, TOOL_ON, &t->json, 0, "one object"},
         {"--no-escape", NULL, TOOL_OFF, &t->escapes, 0, "as they are"},
         {"--list", "A", TOOL_TEXTS, &t->lists, 0, "may be given several times"},
     };
-    const tool_command command = {"test", "Tests.", options, 5, &t->parameters, "PROMPT", &t->positional};
+    const tool_command command = {"test", "Tests.", options, 6, &t->parameters, "PROMPT", &t->positional};
     char *argv[MOST] = {(char *)"test"};
     int argc = 1;
     for (; arguments[argc - 1] != NULL; argc++)
@@ -47,12 +49,13 @@ Test(common_arguments, flags_values_and_the_positional)
 {
     target t;
     firn_error error = {0};
-    const char *const *const all = ARGUMENTS("-m", "a.gguf", "--threads=7", "--top-k", "5", "--temp=0.25", "hello",
-                                             "--json", "--no-escape", "-n", "-1", "--ignore-eos", "-s=9");
+    const char *const *const all =
+        ARGUMENTS("-m", "a.gguf", "--threads=7", "--top-k", "5", "--temp=0.25", "hello", "--json", "--no-escape", "-n",
+                  "-1", "--ignore-eos", "-s=9", "-ctk", "q8_0");
     cr_assert_eq(parse(&t, &error, all), FIRN_OK, "%s", error.message);
     cr_assert_str_eq(t.model, "a.gguf");
     cr_assert_str_eq(t.positional, "hello");
-    cr_assert(t.threads == 7 && t.json && !t.escapes);
+    cr_assert(t.threads == 7 && t.json && !t.escapes && t.cache == FIRN_CACHE_Q8_0);
     cr_assert(t.parameters.top_k == 5 && t.parameters.temperature == 0.25 && t.parameters.n_predict == -1);
     cr_assert(t.parameters.ignore_eos && t.parameters.seed == 9);
     cr_assert_eq(parse(&t, &error, ARGUMENTS("--", "--json")), FIRN_OK);
@@ -101,6 +104,7 @@ Test(common_arguments, bad_values_say_what_is_allowed)
     expect_error(ARGUMENTS("--top-p=2"), "top_p", "0 to 1");
     expect_error(ARGUMENTS("--temp"), "--temp needs a value", "0 to 1000");
     expect_error(ARGUMENTS("-m"), "-m needs a value", "FILE");
+    expect_error(ARGUMENTS("-ctk", "q4_0"), "--cache-type-k: ", "'q4_0'; give f16 or q8_0");
     expect_error(ARGUMENTS("--json=1"), "--json", "no value");
     expect_error(ARGUMENTS("--ignore-eos=true"), "--ignore-eos", "no value");
     expect_error(ARGUMENTS("two", "words"), "'two' and 'words'", "quotes");

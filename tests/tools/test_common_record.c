@@ -20,6 +20,7 @@ static tool_record example(void)
                           .weaker = base_slice_from("c.gguf"),
                           .weaker_sha256 = base_slice_from("11ee"),
                           .n_ctx = 512,
+                          .cache_types = {FIRN_CACHE_F16, FIRN_CACHE_Q8_0},
                           .prompt = {"a\0\n\xff", 4},
                           .messages = base_slice_from("[{\"role\":\"user\",\n\"content\":\"a\\nb\"}]"),
                           .prompt_ids = {prompt_ids, 3},
@@ -45,6 +46,7 @@ static void expect_same(const tool_record *a, const tool_record *b)
 {
     cr_assert(base_slice_equal(a->firn, b->firn) && base_slice_equal(a->checkpoint, b->checkpoint));
     cr_assert(base_slice_equal(a->checkpoint_sha256, b->checkpoint_sha256) && a->n_ctx == b->n_ctx);
+    cr_assert(a->cache_types.k == b->cache_types.k && a->cache_types.v == b->cache_types.v);
     cr_assert(base_slice_equal(a->weaker, b->weaker) && base_slice_equal(a->weaker_sha256, b->weaker_sha256));
     cr_assert(base_slice_equal(a->constraint_kind, b->constraint_kind));
     cr_assert(base_slice_equal(a->constraint, b->constraint) && a->sequence == b->sequence);

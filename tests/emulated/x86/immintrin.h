@@ -254,6 +254,15 @@ EMULATED __m512i emulated_multiply_upper(__m512i a, __m512i b)
 }
 #define _mm512_mulhi_epu16 emulated_multiply_upper
 
+EMULATED __m512i emulated_shift_signed(__m512i a, unsigned count)
+{
+    emulated_halves x = {a};
+    for (int i = 0; i < 2; i++)
+        x.half[i] = _mm256_srai_epi32(x.half[i], (int)count);
+    return x.whole;
+}
+#define _mm512_srai_epi32 emulated_shift_signed
+
 EMULATED __m128i emulated_narrow_to_bytes(__m512i a)
 {
     int32_t from[16];

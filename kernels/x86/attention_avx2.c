@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/x86/lanes_avx2.h"
+#include "kernels/x86/quads_avx2.h"
+#include "kernels/ref/attention_body.h"
+
+void kern_fill_attention_avx2(kern_table *table)
+{
+    fill_attention(table);
+}
