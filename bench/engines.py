@@ -163,20 +163,20 @@ def make_warm(path):
     if child == 0:
         try:
             touch(path)
-        finally:
+        finally:  # what is wrong with the file is for the engines to say
             os._exit(0)
     os.waitpid(child, 0)
 
 
-def touch(path, piece=1 << 22):
-    with open(path, "rb", buffering=0) as checkpoint:
-        while checkpoint.read(piece):
-            pass
-    size = 2 * os.path.getsize(path) + mmap.PAGESIZE  # never nothing
-    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        memory.madvise(mmap.MADV_HUGEPAGE)
-        for at in range(0, size, mmap.PAGESIZE):
-            memory[at] = 1
+def touch(path):
+    with open(path, "rb") as file:
+        checkpoint = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)  # not read(): that would fill small pages
+    memory = mmap.mmap(-1, 2 * len(checkpoint), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for part in (checkpoint, memory):
+        part.madvise(mmap.MADV_HUGEPAGE)
+    for at in range(0, len(checkpoint), mmap.PAGESIZE):
+        memory[2 * at] = checkpoint[at]
+        memory[min(2 * at + mmap.PAGESIZE, len(memory) - 1)] = 1
 
 
 def wait_for_calm(limit, patience):

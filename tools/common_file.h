@@ -22,7 +22,7 @@ firn_status tool_file_close(tool_file *file, bool keep, firn_error *error);
 
 /*
  * SHA-256 of a checkpoint's file, as `sha256sum FILE` says; of one that was split into NAME-00001-of-00003.gguf …, of
- * all parts in their order. Reads all of it: 0.06 s for 100 MB where the processor has instructions for it, else 0.4 s.
+ * all parts in their order. Reads all of it: 0.08 s for 100 MB where the processor has instructions for it, else 0.4 s.
  */
 firn_status tool_hash_checkpoint(const char *path, char hex[BASE_SHA256_HEX], firn_error *error);
 
