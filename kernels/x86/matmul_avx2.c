@@ -140,36 +140,43 @@ static void tile_in_place(const kern_matrix *weights, uint32_t tile, const uint8
 static void expanded_panel(const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out, float *out,
                            size_t out_stride, const uint8_t *next)
 {
-    for (uint32_t half = 0; half < 2; half++) {
-        __m256 results[KERN_PANEL];
+    __m256 results[2][KERN_PANEL];
+    for (uint32_t c = 0; c < KERN_PANEL; c++)
+        results[0][c] = results[1][c] = _mm256_setzero_ps();
+    for (uint32_t b = 0; b < n_blocks; b++) {
+        const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
+        const uint8_t *const inputs = x + (size_t)b * KERN_PANEL * KERN_INT16_BYTES;
+        __m256i sums[2][KERN_PANEL];
+        fetch_block(next, b);
         for (uint32_t c = 0; c < KERN_PANEL; c++)
-            results[c] = _mm256_setzero_ps();
-        for (uint32_t b = 0; b < n_blocks; b++) {
-            const uint8_t *const block = tile + (size_t)b * SCRATCH_BLOCK;
-            const uint8_t *const inputs = x + (size_t)b * KERN_PANEL * KERN_INT16_BYTES;
-            __m256i sums[KERN_PANEL];
-            fetch_block(half == 0 ? next : NULL, b);
-            for (uint32_t c = 0; c < KERN_PANEL; c++)
-                sums[c] = _mm256_setzero_si256();
+            sums[0][c] = sums[1][c] = _mm256_setzero_si256();
+        for (uint32_t p = 0; p < 16; p++) {
+            const __m256i low = rows_load(block + 64 + 64 * (size_t)p), high = rows_load(block + 96 + 64 * (size_t)p);
 #pragma GCC unroll 4
-            for (uint32_t p = 0; p < 16; p++) {
-                const __m256i w = rows_load(block + 64 + 64 * (size_t)p + 32 * half);
-#pragma GCC unroll 4
-                for (uint32_t c = 0; c < KERN_PANEL; c++)
-                    sums[c] = _mm256_add_epi32(
-                        sums[c], _mm256_madd_epi16(w, broadcast_int(inputs + 16 * (1 + p) + 4 * (size_t)c)));
+            for (uint32_t c = 0; c < KERN_PANEL; c++) {
+                const __m256i input = broadcast_int(inputs + 16 * (1 + p) + 4 * (size_t)c);
+                sums[0][c] = _mm256_add_epi32(sums[0][c], _mm256_madd_epi16(low, input));
+                sums[1][c] = _mm256_add_epi32(sums[1][c], _mm256_madd_epi16(high, input));
+                IN_REGISTER(sums[0][c]);
+                IN_REGISTER(sums[1][c]);
             }
+        }
+#pragma GCC unroll 2
+        for (uint32_t half = 0; half < 2; half++) {
             const __m256 weight_scale = _mm256_loadu_ps((const float *)(const void *)block + 8 * half);
 #pragma GCC unroll 4
             for (uint32_t c = 0; c < KERN_PANEL; c++) {
                 const __m256 scale = _mm256_mul_ps(weight_scale, broadcast_float(inputs + 4 * (size_t)c));
-                results[c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sums[c]), results[c]);
+                results[half][c] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sums[half][c]), results[half][c]);
             }
         }
+    }
 #pragma GCC unroll 4
-        for (uint32_t c = 0; c < KERN_PANEL; c++)
-            if (c < n_out)
-                _mm256_storeu_ps(out + c * out_stride + 8 * half, results[c]);
+    for (uint32_t c = 0; c < KERN_PANEL; c++) {
+        if (c < n_out) {
+            _mm256_storeu_ps(out + c * out_stride, results[0][c]);
+            _mm256_storeu_ps(out + c * out_stride + 8, results[1][c]);
+        }
     }
 }
 
