@@ -69,6 +69,11 @@ ALWAYS_INLINE __m256i each_eight_times(const uint32_t *four)
 
 /* ---- one column ---- */
 
+ALWAYS_INLINE void store_inputs(uint8_t *q, uint32_t block, __m256i inputs)
+{
+    _mm256_storeu_si256((__m256i *)(void *)(q + KERN_BLOCK * (size_t)block), inputs);
+}
+
 ALWAYS_INLINE void read_row(const kern_type type, const uint8_t *block, codebook_row *row, uint16_t *codes)
 {
     (void)codes;

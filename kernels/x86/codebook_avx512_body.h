@@ -3,7 +3,10 @@
  * The types with codebooks in AVX-512. A codebook of up to 512 entries fits into registers and first-level cache when
  * an entry is a word: its numbers of 2 (eight of them) or 4 bits (four). Permutations look up 32 words at once, and
  * shifts make bytes of them. Larger codebooks are looked up in memory, eight weights at once. Include the level's rows
- * first, and define multiply_bytes().
+ * first, and define add_products().
+ *
+ * Part p of 256 weights has eight p (weights 8p to 8p + 7) of each of the eight blocks: a block's products are added in
+ * the same two lanes of a register.
  */
 #ifndef FIRN_KERNELS_X86_CODEBOOK_AVX512_BODY_H
 #define FIRN_KERNELS_X86_CODEBOOK_AVX512_BODY_H
@@ -66,16 +69,18 @@ ALWAYS_INLINE __m512i look_up_words(const uint16_t *words, const uint32_t n, __m
     return found[0];
 }
 
-/* Each of the words from `first` on 4 (IQ2) or 2 times, as 64 magnitudes. */
-ALWAYS_INLINE __m512i word_bytes(kern_type type, __m512i words, uint32_t first)
+/* The words of part `part` as 64 magnitudes. The second 32 words are those of IQ3, which has 64. */
+ALWAYS_INLINE __m512i word_bytes(kern_type type, __m512i words, __m512i second, uint32_t part)
 {
     const __m512i every =
         is_iq3(type)
-            ? _mm512_setr_epi64(0x0001000100000000, 0x0003000300020002, 0x0005000500040004, 0x0007000700060006,
-                                0x0009000900080008, 0x000b000b000a000a, 0x000d000d000c000c, 0x000f000f000e000e)
-            : _mm512_setr_epi64(0, 0x0001000100010001, 0x0002000200020002, 0x0003000300030003, 0x0004000400040004,
-                                0x0005000500050005, 0x0006000600060006, 0x0007000700070007);
-    const __m512i repeated = _mm512_permutexvar_epi16(_mm512_add_epi16(every, _mm512_set1_epi16((short)first)), words);
+            ? _mm512_setr_epi64(0x0001000100000000, 0x0009000900080008, 0x0011001100100010, 0x0019001900180018,
+                                0x0021002100200020, 0x0029002900280028, 0x0031003100300030, 0x0039003900380038)
+            : _mm512_setr_epi64(0x0000000000000000, 0x0004000400040004, 0x0008000800080008, 0x000c000c000c000c,
+                                0x0010001000100010, 0x0014001400140014, 0x0018001800180018, 0x001c001c001c001c);
+    const __m512i which = _mm512_add_epi16(every, _mm512_set1_epi16((short)(is_iq3(type) ? 2 * part : part)));
+    const __m512i repeated =
+        is_iq3(type) ? _mm512_permutex2var_epi16(words, which, second) : _mm512_permutexvar_epi16(which, words);
     const __m512i shifts = _mm512_set1_epi64(is_iq3(type) ? 0x0004000000040000 : 0x0006000400020000);
     const __m512i numbers =
         _mm512_and_si512(_mm512_srlv_epi16(repeated, shifts), _mm512_set1_epi8(is_iq3(type) ? 15 : 3));
@@ -87,8 +92,8 @@ ALWAYS_INLINE __m512i word_bytes(kern_type type, __m512i words, uint32_t first)
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(magnitudes), numbers);
 }
 
-/* The codes of 128 (IQ3) or 256 weights, those of IQ3 from part `part` on. */
-ALWAYS_INLINE __m512i word_codes(kern_type type, const uint8_t *block, uint32_t part)
+/* The 32 codes of 256 weights, of IQ3 of the first or the second 128. */
+ALWAYS_INLINE __m512i word_codes(kern_type type, const uint8_t *block, uint32_t half)
 {
     if (type == KERN_IQ2_XXS)
         return _mm512_shuffle_epi8(
@@ -96,10 +101,10 @@ ALWAYS_INLINE __m512i word_codes(kern_type type, const uint8_t *block, uint32_t 
             _mm512_broadcast_i32x4(_mm_setr_epi8(0, -1, 1, -1, 2, -1, 3, -1, 8, -1, 9, -1, 10, -1, 11, -1)));
     if (type == KERN_IQ2_XS)
         return _mm512_loadu_si512(block + 2);
-    const __m512i low = _mm512_cvtepu8_epi16(load_256(block + 2 + 16 * (size_t)part));
+    const __m512i low = _mm512_cvtepu8_epi16(load_256(block + 2 + 32 * (size_t)half));
     if (type == KERN_IQ3_XXS)
         return low;
-    const __mmask32 high = kern_load32(block + 66 + 2 * part);
+    const __mmask32 high = kern_load32(block + 66 + 4 * half);
     return _mm512_mask_add_epi16(low, high, low, _mm512_set1_epi16(256));
 }
 
@@ -130,26 +135,44 @@ ALWAYS_INLINE __m512i long_codes(kern_type type, const uint8_t *block)
     return _mm512_or_si512(low, _mm512_and_si512(high, _mm512_set1_epi16(0x300)));
 }
 
-ALWAYS_INLINE __m128i two_eights(const uint64_t *first, const uint64_t *second)
+ALWAYS_INLINE __m256i with_eight(__m256i entries, uint32_t place, const uint64_t *eight)
 {
-    const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)(const void *)first));
-    return _mm_castps_si128(_mm_loadh_pi(low, (const __m64 *)(const void *)second));
+    return _mm256_mask_broadcastq_epi64(entries, (__mmask8)(1u << place),
+                                        _mm_loadl_epi64((const __m128i *)(const void *)eight));
 }
 
-/* The entries of eight codes. */
-ALWAYS_INLINE __m512i eight_entries(const uint64_t *values, const uint16_t *codes)
+/* The entries of four codes, 4 apart. */
+ALWAYS_INLINE __m256i four_entries(const uint64_t *values, const uint16_t *codes)
 {
-    const __m256i low = _mm256_set_m128i(two_eights(values + codes[2], values + codes[3]),
-                                         two_eights(values + codes[0], values + codes[1]));
-    const __m256i high = _mm256_set_m128i(two_eights(values + codes[6], values + codes[7]),
-                                          two_eights(values + codes[4], values + codes[5]));
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    __m256i entries = _mm256_set1_epi64x((long long)values[codes[0]]);
+#pragma GCC unroll 3
+    for (uint32_t i = 1; i < 4; i++)
+        entries = with_eight(entries, i, &values[codes[4 * i]]);
+    return entries;
+}
+
+/* The entries of the part whose first code is given. */
+ALWAYS_INLINE __m512i part_entries(const uint64_t *values, const uint16_t *codes)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(four_entries(values, codes)), four_entries(values, codes + 16), 1);
+}
+
+/* Signs part by part. */
+ALWAYS_INLINE void order_signs(codebook_row *row)
+{
+    const __m256i fours = _mm256_shuffle_epi8(
+        load_256(row->extras),
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)));
+    _mm256_storeu_si256((__m256i *)(void *)row->extras,
+                        _mm256_permutevar8x32_epi32(fours, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
 
 /* What is read of a row's 256 weights before any of them is looked up. */
 ALWAYS_INLINE void read_row(const kern_type type, const uint8_t *block, codebook_row *row, uint16_t *codes)
 {
     read_beside(type, block, row);
+    if (!is_iq1(type))
+        order_signs(row);
     if (word_count(type) == 0)
         _mm512_storeu_si512(codes, long_codes(type, block));
 }
@@ -161,17 +184,14 @@ ALWAYS_INLINE void code_bytes(const kern_type type, const uint16_t *words, const
     if (word_count(type) == 0) {
 #pragma GCC unroll 4
         for (uint32_t p = 0; p < PARTS; p++)
-            bytes[p] = eight_entries(is_iq1(type) ? kern_iq1_s_values : kern_iq2_s_values, codes + 8 * p);
+            bytes[p] = part_entries(is_iq1(type) ? kern_iq1_s_values : kern_iq2_s_values, codes + p);
         return;
     }
-    const uint32_t step = is_iq3(type) ? 2 : 4;
-#pragma GCC unroll 2
-    for (uint32_t p = 0; p < PARTS; p += step) {
-        const __m512i found = look_up_words(words, word_count(type), word_codes(type, block, p));
+    const __m512i first = look_up_words(words, word_count(type), word_codes(type, block, 0));
+    const __m512i second = is_iq3(type) ? look_up_words(words, word_count(type), word_codes(type, block, 1)) : first;
 #pragma GCC unroll 4
-        for (uint32_t i = 0; i < step; i++)
-            bytes[p + i] = word_bytes(type, found, 32 / step * i);
-    }
+    for (uint32_t p = 0; p < PARTS; p++)
+        bytes[p] = word_bytes(type, first, second, p);
 }
 
 /* A bit for each of the 64 weights of a part: it is negative. */
@@ -184,41 +204,27 @@ ALWAYS_INLINE __mmask64 signs_of(const codebook_row *row, uint32_t part)
 
 /* ---- one column ---- */
 
-/*
- * Sums of 16 half blocks, of which part i of register p has half 4p + i: lane 4i + p of what comes out. Sums of four
- * products (of at most 62 * 127) fit into an int16.
- */
-ALWAYS_INLINE __m512i sum_halves(const kern_type type, const codebook_row *row, const __m512i *sums)
+/* Sums of two lanes, in the even ones. */
+ALWAYS_INLINE __m512i add_neighbours(__m512i a)
 {
-    __m512i first = _mm512_set1_epi16(1), second = first;
-    if (kern_codebook_subscales(type)) { /* each part's, four times from two registers */
-        const __m512i all = _mm512_castsi256_si512(load_256(row->subscales));
-        const __m512i which =
-            _mm512_setr_epi64(0, 0x0004000400040004, 0x0001000100010001, 0x0005000500050005, 0x0002000200020002,
-                              0x0006000600060006, 0x0003000300030003, 0x0007000700070007);
-        first = _mm512_permutexvar_epi16(which, all);
-        second = _mm512_permutexvar_epi16(_mm512_add_epi16(which, _mm512_set1_epi16(8)), all);
-    }
-    const __m512 low = _mm512_castsi512_ps(_mm512_madd_epi16(_mm512_packs_epi32(sums[0], sums[1]), first));
-    const __m512 high = _mm512_castsi512_ps(_mm512_madd_epi16(_mm512_packs_epi32(sums[2], sums[3]), second));
-    return _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0))),
-                            _mm512_castps_si512(_mm512_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1))));
+    return _mm512_add_epi32(a, _mm512_srli_epi64(a, 32));
 }
 
-/* What stands beside the weights of IQ1, less their zero, times the inputs: in the order of sum_halves(). */
+/* The inputs of a block, part by part as weights are. */
+ALWAYS_INLINE void store_inputs(uint8_t *q, uint32_t block, __m256i inputs)
+{
+    uint64_t eights[PARTS];
+    _mm256_storeu_si256((__m256i *)(void *)eights, inputs);
+    for (uint32_t p = 0; p < PARTS; p++)
+        memcpy(q + block / SUPER_BLOCKS * (size_t)SUPER + 64 * p + block % SUPER_BLOCKS * 8, &eights[p], 8);
+}
+
+/* What stands beside the weights of IQ1, less their zero, times the inputs: for each half block. */
 ALWAYS_INLINE __m512i sum_extras(const kern_type type, const codebook_row *row, const int16_t *eights)
 {
-    const __m256i order =
-        _mm256_setr_epi64x(0x000c000800040000, 0x000d000900050001, 0x000e000a00060002, 0x000f000b00070003);
-    const __m256i pairs = _mm256_permutexvar_epi16(order, load_256(row->extras));
     const __m512i zero = _mm512_set1_epi16((short)codebook_zero(type));
-    __m512i extras = _mm512_sub_epi16(_mm512_cvtepu8_epi16(pairs), zero);
-    if (kern_codebook_subscales(type)) {
-        const __m512i subscales = _mm512_cvtepi16_epi32(_mm256_permutexvar_epi16(order, load_256(row->subscales)));
-        extras = _mm512_mullo_epi16(extras, _mm512_or_si512(subscales, _mm512_slli_epi32(subscales, 16)));
-    }
-    return _mm512_madd_epi16(extras,
-                             _mm512_permutexvar_epi32(_mm512_cvtepu16_epi32(order), _mm512_loadu_si512(eights)));
+    const __m512i extras = _mm512_sub_epi16(_mm512_cvtepu8_epi16(load_256(row->extras)), zero);
+    return _mm512_madd_epi16(extras, _mm512_loadu_si512(eights));
 }
 
 /* Eight blocks of one row: what is to be multiplied and added for each, scale and sum. */
@@ -226,22 +232,26 @@ ALWAYS_INLINE void codebook_terms(const kern_type type, const uint16_t *words, c
                                   const codebook_row *row, const uint16_t *codes, const codebook_inputs *in, uint32_t s,
                                   float *terms)
 {
-    __m512i sums[PARTS];
-    code_bytes(type, words, block, codes, sums);
+    const bool apart = kern_codebook_subscales(type);
+    __m512i bytes[PARTS], halves[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    code_bytes(type, words, block, codes, bytes);
 #pragma GCC unroll 4
     for (uint32_t p = 0; p < PARTS; p++) {
         __m512i inputs = _mm512_loadu_si512(in->q + (size_t)s * SUPER + 64 * p);
         if (!is_iq1(type))
             inputs = _mm512_mask_sub_epi8(inputs, signs_of(row, p), _mm512_setzero_si512(), inputs);
-        sums[p] = multiply_bytes(sums[p], inputs);
+        const uint32_t half = apart ? p / 2 : 0;
+        halves[half] = add_products(halves[half], bytes[p], inputs);
     }
-    __m512i halves = sum_halves(type, row, sums);
+    __m512i sums = halves[0]; /* of half blocks, or whose sum is that of a block */
+    if (apart)
+        sums = _mm512_mask_blend_epi32(0xaaaa, add_neighbours(halves[0]),
+                                       _mm512_add_epi32(halves[1], _mm512_slli_epi64(halves[1], 32)));
     if (is_iq1(type))
-        halves = _mm512_add_epi32(halves, sum_extras(type, row, in->eights + (size_t)s * SUPER / 8));
-    /* parts 0 and 1 are the halves of even blocks, 2 and 3 of odd ones */
-    const __m512i both = _mm512_add_epi32(halves, _mm512_shuffle_i32x4(halves, halves, _MM_SHUFFLE(2, 3, 0, 1)));
-    const __m512i order = _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __m256i sum = _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, both));
+        sums = _mm512_add_epi32(sums, sum_extras(type, row, in->eights + (size_t)s * SUPER / 8));
+    if (apart)
+        sums = _mm512_mullo_epi32(sums, _mm512_cvtepi16_epi32(load_256(row->subscales)));
+    const __m256i sum = _mm512_cvtepi64_epi32(add_neighbours(sums));
     _mm256_storeu_ps(terms, _mm256_mul_ps(row->scales, _mm256_loadu_ps(in->scales + s * SUPER_BLOCKS)));
     _mm256_storeu_ps(terms + SUPER_BLOCKS, _mm256_cvtepi32_ps(sum));
 }
@@ -253,10 +263,11 @@ ALWAYS_INLINE __m512i expanded_bytes(kern_type type, const codebook_row *row, ui
 {
     const __m512i zero = _mm512_set1_epi8((char)(KERN_EXPANDED_ZERO - codebook_zero(type)));
     if (is_iq1(type)) {
-        const __m512i eight =
-            _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(row->extras + 2 * part)));
-        const __m512i each = _mm512_shuffle_epi8(
-            eight, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8)));
+        const __m128i first = _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8);
+        const __m128i which = _mm_add_epi8(first, _mm_set1_epi8((char)part));
+        const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+        const __m512i fours = _mm512_permutexvar_epi32(twice, _mm512_castsi256_si512(load_256(row->extras)));
+        const __m512i each = _mm512_shuffle_epi8(fours, _mm512_broadcast_i32x4(which));
         return _mm512_add_epi8(_mm512_add_epi8(bytes, each), zero);
     }
     return _mm512_add_epi8(_mm512_mask_sub_epi8(bytes, signs_of(row, part), _mm512_setzero_si512(), bytes), zero);
@@ -316,7 +327,7 @@ ALWAYS_INLINE void expand_codebook(const kern_type type, const uint16_t *words, 
         for (uint32_t p = 0; p < PARTS; p++) {
             transpose_sixteen(bytes[p]);
             for (uint32_t g = 0; g < 16; g++)
-                _mm512_storeu_si512(out + (2 * (size_t)p + g / 8) * KERN_EXPANDED_BLOCK + 96 + 64 * (g % 8),
+                _mm512_storeu_si512(out + g / 2 * (size_t)KERN_EXPANDED_BLOCK + 96 + 64 * (2 * (size_t)p + g % 2),
                                     bytes[p][g]);
         }
     }

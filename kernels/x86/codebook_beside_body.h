@@ -25,7 +25,7 @@ typedef struct codebook_inputs {
     float *scales;   /* [blocks] */
     int16_t *sums;   /* [blocks][2] */
     int16_t *eights; /* [blocks][4] sums of eight inputs */
-    uint8_t *q;      /* [blocks][32] */
+    uint8_t *q;      /* [blocks][32], in the order that store_inputs() gives them */
     float *terms;    /* [supers][SUPER_TERMS] */
 } codebook_inputs;
 

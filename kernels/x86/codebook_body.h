@@ -2,7 +2,7 @@
 /*
  * The types with codebooks as matmul_body.h wants them: rows times one column, one row after the other as they lie in
  * memory, and any type's tile expanded. What includes this has defined, for one type, fill_words() (its codebook in
- * the form that it likes), read_row(), codebook_terms() and expand_codebook().
+ * the form that it likes), store_inputs(), read_row(), codebook_terms() and expand_codebook().
  */
 #ifndef FIRN_KERNELS_X86_CODEBOOK_BODY_H
 #define FIRN_KERNELS_X86_CODEBOOK_BODY_H
@@ -35,7 +35,7 @@ ALWAYS_INLINE codebook_inputs split_column(const uint8_t *x, uint32_t n_blocks, 
         const __m256i eights = _mm256_packs_epi32(_mm256_hadd_epi32(fours, fours), fours);
         memcpy(&in.scales[b], block, 4);
         memcpy(&in.sums[2 * b], block + 8, 4);
-        _mm256_storeu_si256((__m256i *)(void *)(in.q + KERN_BLOCK * (size_t)b), q);
+        store_inputs(in.q, b, q);
         const int first = _mm256_extract_epi32(eights, 0), last = _mm256_extract_epi32(eights, 4);
         memcpy(&in.eights[4 * b], &first, 4);
         memcpy(&in.eights[4 * b + 2], &last, 4);
@@ -67,12 +67,13 @@ ALWAYS_INLINE void codebook_tile(const kern_type type, const uint16_t *words, co
                                in->terms + (size_t)(first + i) * SUPER_TERMS + r * 2 * SUPER_BLOCKS);
         }
     }
-    for (uint32_t half = 0; half < 2; half++) {
-        __m256 result = _mm256_setzero_ps();
-        for (uint32_t s = 0; s < n_supers; s++)
-            result = add_super_terms(in->terms + (size_t)s * SUPER_TERMS + half * SUPER_TERMS / 2, result);
-        _mm256_storeu_ps(out + 8 * half, result);
+    __m256 low = _mm256_setzero_ps(), high = low;
+    for (uint32_t s = 0; s < n_supers; s++) {
+        low = add_super_terms(in->terms + (size_t)s * SUPER_TERMS, low);
+        high = add_super_terms(in->terms + (size_t)s * SUPER_TERMS + SUPER_TERMS / 2, high);
     }
+    _mm256_storeu_ps(out, low);
+    _mm256_storeu_ps(out + 8, high);
 }
 
 #define FIRN_CODEBOOKS(X) X(IQ2_XXS) X(IQ2_XS) X(IQ2_S) X(IQ3_XXS) X(IQ3_S) X(IQ1_S) X(IQ1_M)

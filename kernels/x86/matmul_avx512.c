@@ -37,10 +37,10 @@ ALWAYS_INLINE rows_int rows_multiply_words(rows_int a, rows_int b)
 
 #include "kernels/x86/pairs_body.h"
 
-/* Sums of four products of bytes without and with a sign, of which two stay in an int16. */
-ALWAYS_INLINE __m512i multiply_bytes(__m512i weights, __m512i inputs)
+/* sums + four products of bytes without and with a sign, of which two stay in an int16 */
+ALWAYS_INLINE __m512i add_products(__m512i sums, __m512i weights, __m512i inputs)
 {
-    return _mm512_madd_epi16(_mm512_maddubs_epi16(weights, inputs), _mm512_set1_epi16(1));
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(_mm512_maddubs_epi16(weights, inputs), _mm512_set1_epi16(1)));
 }
 
 #include "kernels/x86/codebook_avx512_body.h"

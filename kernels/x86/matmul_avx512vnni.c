@@ -143,10 +143,10 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
     }
 }
 
-/* Sums of four products of bytes without and with a sign. */
-ALWAYS_INLINE __m512i multiply_bytes(__m512i weights, __m512i inputs)
+/* sums + four products of bytes without and with a sign */
+ALWAYS_INLINE __m512i add_products(__m512i sums, __m512i weights, __m512i inputs)
 {
-    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), weights, inputs);
+    return _mm512_dpbusd_epi32(sums, weights, inputs);
 }
 
 #include "kernels/x86/codebook_avx512_body.h"

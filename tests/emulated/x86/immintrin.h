@@ -80,6 +80,18 @@ EMULATED __m256i emulated_mask_subtract(__m256i otherwise, uint32_t mask, __m256
 #undef _mm256_mask_sub_epi8
 #define _mm256_mask_sub_epi8 emulated_mask_subtract
 
+EMULATED __m256i emulated_mask_broadcast(__m256i otherwise, uint8_t mask, __m128i a)
+{
+    uint64_t to[4];
+    memcpy(to, &otherwise, sizeof to);
+    for (int i = 0; i < 4; i++)
+        if (mask >> i & 1)
+            memcpy(&to[i], &a, sizeof to[i]);
+    return _mm256_loadu_si256((const __m256i *)to);
+}
+#undef _mm256_mask_broadcastq_epi64
+#define _mm256_mask_broadcastq_epi64 emulated_mask_broadcast
+
 EMULATED __m512i emulated_extend(__m256i a)
 {
     const emulated_halves x = {.half = {a, _mm256_setzero_si256()}};
