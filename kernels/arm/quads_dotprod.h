@@ -6,6 +6,8 @@
 #ifndef FIRN_KERNELS_QUADS_DOTPROD_H
 #define FIRN_KERNELS_QUADS_DOTPROD_H
 
+#include "kernels/arm/lanes_neon.h"
+
 enum { QUADS_ROWS = 3, QUADS_WIDE = 1 };
 
 typedef struct quads {

@@ -4,6 +4,8 @@
 #ifndef FIRN_KERNELS_QUADS_NEON_H
 #define FIRN_KERNELS_QUADS_NEON_H
 
+#include "kernels/arm/lanes_neon.h"
+
 enum { QUADS_ROWS = 3, QUADS_WIDE = 1 };
 
 typedef struct quads {

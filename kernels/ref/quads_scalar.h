@@ -6,6 +6,8 @@
 #ifndef FIRN_KERNELS_QUADS_SCALAR_H
 #define FIRN_KERNELS_QUADS_SCALAR_H
 
+#include "kernels/ref/lanes_scalar.h"
+
 enum { QUADS_ROWS = 4, QUADS_WIDE = 1 }; /* the register block: rows of factors, and sums of 16 beside them */
 
 typedef struct quads {

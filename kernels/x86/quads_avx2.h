@@ -3,6 +3,8 @@
 #ifndef FIRN_KERNELS_QUADS_AVX2_H
 #define FIRN_KERNELS_QUADS_AVX2_H
 
+#include "kernels/x86/lanes_avx2.h"
+
 enum { QUADS_ROWS = 3, QUADS_WIDE = 1 };
 
 typedef struct quads {

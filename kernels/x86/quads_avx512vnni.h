@@ -6,6 +6,8 @@
 #ifndef FIRN_KERNELS_QUADS_AVX512VNNI_H
 #define FIRN_KERNELS_QUADS_AVX512VNNI_H
 
+#include "kernels/x86/lanes_avx512.h"
+
 enum { QUADS_ROWS = 4, QUADS_WIDE = 2 };
 
 typedef struct quads {
