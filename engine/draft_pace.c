@@ -161,12 +161,16 @@ static double risk(const eng_pace *pace, eng_plain_step step, uint32_t n_draftin
 }
 
 uint32_t eng_pace_length(const eng_pace *pace, const eng_acceptance *acceptance, eng_plain_step step,
-                         uint32_t n_drafting, size_t n_lacking, uint32_t most, bool *trial)
+                         uint32_t n_drafting, uint32_t most, bool *trial)
 {
-    uint32_t length = best_length(pace, step, n_drafting, chance_of(pace, acceptance), most);
-    *trial = length == 0;
-    if (length == 0)
-        length = best_length(pace, step, n_drafting, BEST_CHANCE, most) > 0;
+    const uint32_t length = best_length(pace, step, n_drafting, chance_of(pace, acceptance), most);
+    *trial = length == 0 && best_length(pace, step, n_drafting, BEST_CHANCE, most) > 0;
+    return *trial ? 1 : length;
+}
+
+uint32_t eng_pace_afford(const eng_pace *pace, const eng_acceptance *acceptance, eng_plain_step step,
+                         uint32_t n_drafting, size_t n_lacking, uint32_t length)
+{
     while (length > 0 && acceptance->lost + risk(pace, step, n_drafting, n_lacking, length) > MOST_LOST)
         length--;
     return length;

@@ -63,11 +63,14 @@ double eng_pace_plain_seconds(const eng_pace *pace, eng_plain_step step);
 bool eng_pace_must_measure(const eng_pace *pace);
 
 /*
- * How many tokens, at most `most`, to draft for a text beside n_drafting - 1 others, where the draft model must go
- * through n_lacking tokens of it first; 0: that doesn't pay, or the account doesn't reach. *trial: it doesn't seem to
- * pay, but it is time to see.
+ * How many tokens, at most `most`, to draft for a text beside n_drafting - 1 others; 0: none, for no number could pay.
+ * *trial: none seems to pay, but one may be tried.
  */
 uint32_t eng_pace_length(const eng_pace *pace, const eng_acceptance *acceptance, eng_plain_step step,
-                         uint32_t n_drafting, size_t n_lacking, uint32_t most, bool *trial);
+                         uint32_t n_drafting, uint32_t most, bool *trial);
+
+/* How many of these the text's account reaches for, where the draft model must go through n_lacking tokens of it. */
+uint32_t eng_pace_afford(const eng_pace *pace, const eng_acceptance *acceptance, eng_plain_step step,
+                         uint32_t n_drafting, size_t n_lacking, uint32_t length);
 
 #endif

@@ -66,14 +66,15 @@ static uint32_t choose_length(const eng_drafting *d, const eng_drafted *text, ui
 {
     const uint32_t most = most_drafts(d, text), forced = least(d->options.n_min, most);
     uint32_t length = 0;
-    *most_lacking = 2 * MOST_LACKING;
     *trial = false;
     if (eng_pace_must_measure(&d->pace) && forced == 0)
         return 0;
-    while (length == 0 && *most_lacking > LEAST_LACKING) {
+    const uint32_t wanted = eng_pace_length(&d->pace, &text->acceptance, d->plain, n_drafting, most, trial);
+    *most_lacking = 2 * MOST_LACKING;
+    while (length == 0 && wanted > 0 && *most_lacking > LEAST_LACKING) {
         *most_lacking /= 2;
         const size_t n_lacking = eng_draft_line_lacks(&text->line, text->ids, text->n_ids, *most_lacking);
-        length = eng_pace_length(&d->pace, &text->acceptance, d->plain, n_drafting, n_lacking, most, trial);
+        length = eng_pace_afford(&d->pace, &text->acceptance, d->plain, n_drafting, n_lacking, wanted);
     }
     if (length < forced) {
         *most_lacking = MOST_LACKING;

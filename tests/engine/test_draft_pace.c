@@ -34,6 +34,13 @@ typedef struct drafted {
     double seconds;
 } drafted;
 
+static uint32_t decide(const eng_pace *pace, const eng_acceptance *acceptance, eng_plain_step step, uint32_t n_drafting,
+                       size_t n_lacking, bool *trial)
+{
+    const uint32_t length = eng_pace_length(pace, acceptance, step, n_drafting, 15, trial);
+    return eng_pace_afford(pace, acceptance, step, n_drafting, n_lacking, length);
+}
+
 static drafted draft(const scene *s, eng_pace *pace, eng_acceptance *acceptance, uint32_t n_behind, uint64_t *state)
 {
     const eng_plain_step one = {1, 1};
@@ -41,7 +48,7 @@ static drafted draft(const scene *s, eng_pace *pace, eng_acceptance *acceptance,
     bool trial;
     if (eng_pace_must_measure(pace))
         return d;
-    d.length = eng_pace_length(pace, acceptance, one, 1, n_behind + 1, 15, &trial);
+    d.length = decide(pace, acceptance, one, 1, n_behind + 1, &trial);
     for (uint32_t i = 0; i < d.length; i++) {
         const uint32_t n_rows = i == 0 ? n_behind + 1 : 1;
         const double took = seconds(s, s->draft, n_rows, state);
@@ -121,11 +128,11 @@ Test(draft_pace, wins_where_it_pays)
         }
 }
 
-/* How many tokens would be drafted for one text, if as many may be lost. */
+/* How many tokens would be drafted for one text, if it may lose any number. */
 static uint32_t length_of(const eng_pace *pace, double n_true, double n_false, uint32_t most, bool *trial)
 {
-    const eng_acceptance acceptance = {n_true, n_false, -100};
-    return eng_pace_length(pace, &acceptance, (eng_plain_step){1, 1}, 1, 1, most, trial);
+    const eng_acceptance acceptance = {n_true, n_false, 0};
+    return eng_pace_length(pace, &acceptance, (eng_plain_step){1, 1}, 1, most, trial);
 }
 
 /* A text that changes is drafted for again, and no more. */
@@ -142,7 +149,7 @@ Test(draft_pace, comes_back)
     }
     uint32_t n_tokens = 0, n_trials = 0;
     for (; n_tokens < 2000; n_tokens++) {
-        const uint32_t length = eng_pace_length(&pace, &acceptance, one, 1, 2, 15, &trial);
+        const uint32_t length = decide(&pace, &acceptance, one, 1, 2, &trial);
         if (length > 0 && !trial)
             break;
         eng_pace_charge(&pace, &acceptance, one, length > 0 ? 0.003 : 0, length);
@@ -188,9 +195,9 @@ Test(draft_pace, the_account_must_reach)
     const eng_pace pace = {.model = {.first = 1, .more = 0.1}, .draft = {.first = 0.1, .more = 0.01}};
     eng_acceptance fresh = {0}, poor = {9, 1, 1.95}, rich = {9, 1, -8};
     bool trial;
-    cr_expect_gt(eng_pace_length(&pace, &fresh, one, 1, 30, 15, &trial), 0u);
-    cr_expect_eq(eng_pace_length(&pace, &fresh, one, 1, 500, 15, &trial), 0u);
-    cr_expect_gt(eng_pace_length(&pace, &rich, one, 1, 500, 15, &trial), 0u);
-    cr_expect_eq(eng_pace_length(&pace, &poor, one, 1, 1, 15, &trial), 0u);
-    cr_expect_eq(eng_pace_length(&pace, &rich, many, 64, 1, 15, &trial), 0u, "rows of a full step all cost the same");
+    cr_expect_gt(decide(&pace, &fresh, one, 1, 30, &trial), 0u);
+    cr_expect_eq(decide(&pace, &fresh, one, 1, 500, &trial), 0u);
+    cr_expect_gt(decide(&pace, &rich, one, 1, 500, &trial), 0u);
+    cr_expect_eq(decide(&pace, &poor, one, 1, 1, &trial), 0u);
+    cr_expect_eq(decide(&pace, &rich, many, 64, 1, &trial), 0u, "rows of a full step all cost the same");
 }

@@ -301,7 +301,8 @@ static void check_schedules(const char *architecture, firn_cache_types types, in
               (unsigned long long)sum.n_evicted, (unsigned long long)sum.n_reused);
     cr_expect(sum.n_accepted > SCHEDULES / 10 && sum.n_drafted > sum.n_accepted + SUPPORT_EFFORT(50, 2),
               "drafted %llu, of them true %llu", (unsigned long long)sum.n_drafted, (unsigned long long)sum.n_accepted);
-    cr_expect(sum.n_model_accepted > SCHEDULES / 10 && sum.n_model_drafted > sum.n_model_accepted + SCHEDULES / 10,
+    cr_expect(sum.n_model_accepted > SUPPORT_EFFORT(100, 2) &&
+                  sum.n_model_drafted > sum.n_model_accepted + SUPPORT_EFFORT(100, 5),
               "a draft model drafted %llu, of them true %llu", (unsigned long long)sum.n_model_drafted,
               (unsigned long long)sum.n_model_accepted);
     tear_down(&f);
