@@ -29,6 +29,18 @@ typedef enum tool_help_form { TOOL_NO_HELP, TOOL_HELP_TEXT, TOOL_HELP_MANUAL, TO
         "-h,--help,--help-man,--help-markdown", NULL, TOOL_HELP, target, 0, "this text; as a manual page; as tables" \
     }
 
+/* Rows of a program that keeps keys and values; types is a firn_cache_types *. */
+#define TOOL_CACHE_OPTIONS(types)                                                                      \
+    {"-ctk,--cache-type-k",                                                                            \
+     "TYPE",                                                                                           \
+     TOOL_CACHE,                                                                                       \
+     &(types)->k,                                                                                      \
+     0,                                                                                                \
+     "how keys are kept: f16 (default), or q8_0, which takes half the memory and gives another text"}, \
+    {                                                                                                  \
+        "-ctv,--cache-type-v", "TYPE", TOOL_CACHE, &(types)->v, 0, "how values are kept, likewise"     \
+    }
+
 enum { TOOL_MOST_TEXTS = 64 };
 
 typedef struct tool_texts {
