@@ -40,6 +40,7 @@ static inline lanes quads_total(quads sums)
     return total;
 }
 
+#define QUADS_STORE
 static inline void quads_store(uint8_t *to, lanes factors)
 {
     for (int i = 0; i < 4; i++) {

@@ -44,11 +44,4 @@ static inline lanes quads_total(quads sums)
     return total;
 }
 
-static inline void quads_store(uint8_t *to, lanes factors)
-{
-    int16_t stored[KERN_LANES];
-    lanes_store_int16(stored, factors);
-    memcpy(to, stored, sizeof stored);
-}
-
 #endif

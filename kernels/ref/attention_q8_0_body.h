@@ -139,6 +139,16 @@ static void store_value_q8_0(const float *value, uint32_t head_dim, uint32_t pos
 
 /* ---- rounding factors ---- */
 
+#ifndef QUADS_STORE
+/* Writes four quads of factors, 8 bytes each, as quads_add reads them: integers from -32639 to 32639. */
+static inline void quads_store(uint8_t *to, lanes factors)
+{
+    int16_t stored[KERN_LANES];
+    lanes_store_int16(stored, factors);
+    memcpy(to, stored, sizeof stored);
+}
+#endif
+
 /* Rounds n_parts (up to 4) times 16 factors: a head, and behind it their quads. */
 ALWAYS_INLINE void round_factors(const lanes *x, const uint32_t n_parts, uint8_t *out)
 {

@@ -42,12 +42,4 @@ static inline lanes quads_total(quads sums)
     return total;
 }
 
-/* Writes four quads of factors, 8 bytes each, as quads_add reads them: integers from -32639 to 32639. */
-static inline void quads_store(uint8_t *to, lanes factors)
-{
-    int16_t stored[KERN_LANES];
-    lanes_store_int16(stored, factors);
-    memcpy(to, stored, sizeof stored);
-}
-
 #endif

@@ -41,9 +41,4 @@ static inline lanes quads_total(quads sums)
     return (lanes){eight_totals(sums.at[0], sums.at[1]), eight_totals(sums.at[2], sums.at[3])};
 }
 
-static inline void quads_store(uint8_t *to, lanes factors)
-{
-    lanes_store_int16((int16_t *)(void *)to, factors);
-}
-
 #endif

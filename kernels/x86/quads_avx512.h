@@ -39,9 +39,4 @@ static inline lanes quads_total(quads sums)
                                                _mm512_permutex2var_epi32(sums.low, odd, sums.high)));
 }
 
-static inline void quads_store(uint8_t *to, lanes factors)
-{
-    lanes_store_int16((int16_t *)(void *)to, factors);
-}
-
 #endif

@@ -34,6 +34,7 @@ static inline lanes quads_total(quads sums)
     return _mm512_cvtepi32_ps(_mm512_add_epi32(sums.low, _mm512_slli_epi32(sums.high, 8)));
 }
 
+#define QUADS_STORE
 static inline void quads_store(uint8_t *to, lanes factors)
 {
     const __m512i whole = _mm512_cvtps_epi32(factors);
