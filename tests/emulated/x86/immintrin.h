@@ -30,40 +30,41 @@ EMULATED __m256i emulated_dpbusd(__m256i sums, __m256i a, __m256i b)
 
 #define _mm256_dpbusd_avx_epi32 emulated_dpbusd
 
+typedef __m512i emulated_ints;
+typedef __m512 emulated_floats;
+
 typedef union emulated_halves {
-    __m512i whole;
-    __m512 floats;
-    __m256i half[2];
+    emulated_ints ints;
+    emulated_floats floats;
+    __m256i half_ints[2];
     __m256 half_floats[2];
 } emulated_halves;
+
+/* A function of each half by itself, from ints or floats to ints or floats. */
+#define EMULATED_EACH_HALF(name, from, to, function)     \
+    EMULATED emulated_##to name(emulated_##from a)       \
+    {                                                    \
+        emulated_halves x = {.from = a};                 \
+        for (int i = 0; i < 2; i++)                      \
+            x.half_##to[i] = function(x.half_##from[i]); \
+        return x.to;                                     \
+    }
 
 EMULATED __m512i emulated_madd(__m512i a, __m512i b)
 {
     emulated_halves x = {a}, y = {b};
     for (int i = 0; i < 2; i++)
-        x.half[i] = _mm256_madd_epi16(x.half[i], y.half[i]);
-    return x.whole;
+        x.half_ints[i] = _mm256_madd_epi16(x.half_ints[i], y.half_ints[i]);
+    return x.ints;
 }
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 emulated_madd
 
-EMULATED __m512 emulated_even(__m512 a)
-{
-    emulated_halves x = {.floats = a};
-    for (int i = 0; i < 2; i++)
-        x.half_floats[i] = _mm256_moveldup_ps(x.half_floats[i]);
-    return x.floats;
-}
+EMULATED_EACH_HALF(emulated_even, floats, floats, _mm256_moveldup_ps)
 #undef _mm512_moveldup_ps
 #define _mm512_moveldup_ps emulated_even
 
-EMULATED __m512 emulated_odd(__m512 a)
-{
-    emulated_halves x = {.floats = a};
-    for (int i = 0; i < 2; i++)
-        x.half_floats[i] = _mm256_movehdup_ps(x.half_floats[i]);
-    return x.floats;
-}
+EMULATED_EACH_HALF(emulated_odd, floats, floats, _mm256_movehdup_ps)
 #undef _mm512_movehdup_ps
 #define _mm512_movehdup_ps emulated_odd
 
@@ -94,8 +95,8 @@ EMULATED __m256i emulated_mask_broadcast(__m256i otherwise, uint8_t mask, __m128
 
 EMULATED __m512i emulated_extend(__m256i a)
 {
-    const emulated_halves x = {.half = {a, _mm256_setzero_si256()}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {a, _mm256_setzero_si256()}};
+    return x.ints;
 }
 #undef _mm512_zextsi256_si512
 #define _mm512_zextsi256_si512 emulated_extend
@@ -151,31 +152,13 @@ EMULATED __m512 emulated_scale(__m512 a, __m512 b)
 #undef _mm512_scalef_ps
 #define _mm512_scalef_ps emulated_scale
 
-EMULATED __m512 emulated_to_floats(__m512i a)
-{
-    emulated_halves x = {a};
-    for (int i = 0; i < 2; i++)
-        x.half_floats[i] = _mm256_cvtepi32_ps(x.half[i]);
-    return x.floats;
-}
+EMULATED_EACH_HALF(emulated_to_floats, ints, floats, _mm256_cvtepi32_ps)
 #define _mm512_cvtepi32_ps emulated_to_floats
 
-EMULATED __m512i emulated_to_ints(__m512 a)
-{
-    emulated_halves x = {.floats = a};
-    for (int i = 0; i < 2; i++)
-        x.half[i] = _mm256_cvtps_epi32(x.half_floats[i]);
-    return x.whole;
-}
+EMULATED_EACH_HALF(emulated_to_ints, floats, ints, _mm256_cvtps_epi32)
 #define _mm512_cvtps_epi32 emulated_to_ints
 
-EMULATED __m512i emulated_truncate(__m512 a)
-{
-    emulated_halves x = {.floats = a};
-    for (int i = 0; i < 2; i++)
-        x.half[i] = _mm256_cvttps_epi32(x.half_floats[i]);
-    return x.whole;
-}
+EMULATED_EACH_HALF(emulated_truncate, floats, ints, _mm256_cvttps_epi32)
 #define _mm512_cvttps_epi32 emulated_truncate
 
 EMULATED __m512 emulated_from_halves(__m256i a)
@@ -203,46 +186,46 @@ EMULATED __m256 emulated_extract(__m512 a, int which)
 
 EMULATED __m512i emulated_widen_bytes(__m128i a)
 {
-    const emulated_halves x = {.half = {_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))}};
+    return x.ints;
 }
 #define _mm512_cvtepu8_epi32 emulated_widen_bytes
 
 EMULATED __m512i emulated_widen_signed(__m128i a)
 {
-    const emulated_halves x = {.half = {_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8))}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8))}};
+    return x.ints;
 }
 #define _mm512_cvtepi8_epi32 emulated_widen_signed
 
 EMULATED __m512i emulated_widen_words(__m256i a)
 {
-    const emulated_halves x = {.half = {_mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)),
-                                        _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1))}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {_mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)),
+                                             _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1))}};
+    return x.ints;
 }
 #define _mm512_cvtepu16_epi32 emulated_widen_words
 
 EMULATED __m512i emulated_widen_bytes_to_words(__m256i a)
 {
-    const emulated_halves x = {.half = {_mm256_cvtepu8_epi16(_mm256_castsi256_si128(a)),
-                                        _mm256_cvtepu8_epi16(_mm256_extracti128_si256(a, 1))}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {_mm256_cvtepu8_epi16(_mm256_castsi256_si128(a)),
+                                             _mm256_cvtepu8_epi16(_mm256_extracti128_si256(a, 1))}};
+    return x.ints;
 }
 #define _mm512_cvtepu8_epi16 emulated_widen_bytes_to_words
 
 EMULATED __m512i emulated_widen_bytes_to_eight(__m128i a)
 {
-    const emulated_halves x = {.half = {_mm256_cvtepu8_epi64(a), _mm256_cvtepu8_epi64(_mm_srli_si128(a, 4))}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {_mm256_cvtepu8_epi64(a), _mm256_cvtepu8_epi64(_mm_srli_si128(a, 4))}};
+    return x.ints;
 }
 #define _mm512_cvtepu8_epi64 emulated_widen_bytes_to_eight
 
 EMULATED __m512i emulated_widen_signed_words(__m256i a)
 {
-    const emulated_halves x = {.half = {_mm256_cvtepi16_epi32(_mm256_castsi256_si128(a)),
-                                        _mm256_cvtepi16_epi32(_mm256_extracti128_si256(a, 1))}};
-    return x.whole;
+    const emulated_halves x = {.half_ints = {_mm256_cvtepi16_epi32(_mm256_castsi256_si128(a)),
+                                             _mm256_cvtepi16_epi32(_mm256_extracti128_si256(a, 1))}};
+    return x.ints;
 }
 #define _mm512_cvtepi16_epi32 emulated_widen_signed_words
 
@@ -261,8 +244,8 @@ EMULATED __m512i emulated_multiply_upper(__m512i a, __m512i b)
 {
     emulated_halves x = {a}, y = {b};
     for (int i = 0; i < 2; i++)
-        x.half[i] = _mm256_mulhi_epu16(x.half[i], y.half[i]);
-    return x.whole;
+        x.half_ints[i] = _mm256_mulhi_epu16(x.half_ints[i], y.half_ints[i]);
+    return x.ints;
 }
 #define _mm512_mulhi_epu16 emulated_multiply_upper
 
@@ -270,8 +253,8 @@ EMULATED __m512i emulated_shift_signed(__m512i a, unsigned count)
 {
     emulated_halves x = {a};
     for (int i = 0; i < 2; i++)
-        x.half[i] = _mm256_srai_epi32(x.half[i], (int)count);
-    return x.whole;
+        x.half_ints[i] = _mm256_srai_epi32(x.half_ints[i], (int)count);
+    return x.ints;
 }
 #define _mm512_srai_epi32 emulated_shift_signed
 
