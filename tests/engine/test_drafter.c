@@ -24,10 +24,7 @@ static firn_model *open_tiny(firn_context *context, const char *architecture, ui
     options.type = KERN_Q4_1;
     options.seed = seed;
     options.n_ctx = n_ctx;
-    char *const path = tiny_write(&options);
-    firn_model *const model = support_model(context, path);
-    support_remove(path);
-    return model;
+    return support_tiny_model(context, &options);
 }
 
 static fixture set_up(const char *architecture)

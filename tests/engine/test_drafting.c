@@ -22,10 +22,7 @@ static firn_model *open_tiny(firn_context *context, const char *architecture, ui
     tiny_options options = tiny_small(architecture);
     options.type = KERN_Q4_1;
     options.seed = seed;
-    char *const path = tiny_write(&options);
-    firn_model *const model = support_model(context, path);
-    support_remove(path);
-    return model;
+    return support_tiny_model(context, &options);
 }
 
 static fixture set_up(void)

@@ -622,9 +622,8 @@ static void expect_refused(const firn_generation_parameters *p, const firn_gener
 
 Test(generation, rows_that_do_not_go_together_are_refused)
 {
-    tiny_options tiny = tiny_small("gemma3");
-    char *const path = tiny_write(&tiny);
-    firn_model *const other = support_model(all.context, path);
+    const tiny_options tiny = tiny_small("gemma3");
+    firn_model *const other = support_tiny_model(all.context, &tiny);
     firn_generation_options options = guided_options(NULL);
     firn_generation_parameters p = parameters_of(1);
     expect_refused(&p, &options, "--guidance");
@@ -641,5 +640,4 @@ Test(generation, rows_that_do_not_go_together_are_refused)
     cr_expect_eq(firn_generation_take(g, NULL, NULL), FIRN_ERROR_UNSUPPORTED);
     firn_generation_release(g);
     firn_model_release(other);
-    support_remove(path);
 }

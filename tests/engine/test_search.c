@@ -29,9 +29,7 @@ static void set_up(void)
     all.model = support_model(all.context, all.path);
     tiny_options other = options;
     other.seed++;
-    char *const weaker = tiny_write(&other);
-    all.weaker = support_model(all.context, weaker);
-    support_remove(weaker);
+    all.weaker = support_tiny_model(all.context, &other);
     all.n_vocab = firn_model_describe(all.model).n_vocab;
     support_ids(11, all.n_vocab, all.prompt, PROMPT);
     all.session = support_session(all.model, 0, 0);

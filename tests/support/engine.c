@@ -32,6 +32,14 @@ firn_model *support_model(firn_context *context, const char *path)
     return model;
 }
 
+firn_model *support_tiny_model(firn_context *context, const tiny_options *options)
+{
+    char *const path = tiny_write(options);
+    firn_model *const model = support_model(context, path);
+    support_remove(path);
+    return model;
+}
+
 firn_session *support_session_of(firn_model *model, firn_cache_types types, uint32_t n_ctx, uint32_t n_batch)
 {
     firn_session_options options = firn_session_options_default();

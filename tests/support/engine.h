@@ -4,10 +4,12 @@
 #define FIRN_TESTS_SUPPORT_ENGINE_H
 
 #include "engine/firn.h"
+#include "tests/support/tiny_checkpoint.h"
 
 /* `level` may be NULL: the best there is. */
 firn_context *support_context(uint32_t n_threads, const char *level);
 firn_model *support_model(firn_context *context, const char *path);
+firn_model *support_tiny_model(firn_context *context, const tiny_options *options); /* its file is gone again */
 
 static const firn_cache_types support_f16 = {FIRN_CACHE_F16, FIRN_CACHE_F16};
 static const firn_cache_types support_q8_0 = {FIRN_CACHE_Q8_0, FIRN_CACHE_Q8_0};
