@@ -79,18 +79,8 @@ typedef struct drafted_step {
 static bool take(void *argument, size_t index, const float *logits)
 {
     drafted_step *const s = argument;
-    eng_drafted *const text = s->text;
-    if (s->settled)
-        return true;
-    s->status = firn_generation_take(text->generation, logits, s->error);
-    s->settled = true;
-    if (s->status != FIRN_OK || index == text->n_drafts || firn_generation_end(text->generation) != FIRN_END_NOT_YET)
-        return true;
-    const firn_generation_step next = firn_generation_next(text->generation);
-    if (next.n_keep == text->n_ids + index && next.id == text->ids[next.n_keep]) {
-        text->n_true++;
-        s->settled = false;
-    }
+    s->settled =
+        s->settled || !eng_drafted_take(s->text, s->text->generation, (uint32_t)index, logits, &s->status, s->error);
     return true;
 }
 

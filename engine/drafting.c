@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 enum {
-    MOST_LACKING =
-        512, /* tokens of a text that the draft model goes through to catch up; of those before it isn't told */
-    LEAST_LACKING = 32, /* and so many, if it may not take longer */
+    /* tokens of a text that the draft model goes through to catch up; of those before it isn't told */
+    MOST_LACKING = 512,
+    LEAST_LACKING = 32, /* if it may not take longer */
 };
 
 firn_status eng_drafting_begin(eng_drafting *drafting, const firn_model *model, const firn_drafter_options *options,
@@ -262,6 +262,20 @@ firn_status eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts,
         d->plain.n_rows += text->n_drafts;
     }
     return d->options.draft_model != NULL && alone ? draft_by_model(d, texts, n_texts, room, error) : FIRN_OK;
+}
+
+/* ---- taking ---- */
+
+bool eng_drafted_take(eng_drafted *text, firn_generation *generation, uint32_t index, const float *logits,
+                      firn_status *status, firn_error *error)
+{
+    *status = firn_generation_take(generation, logits, error);
+    if (*status != FIRN_OK || index == text->n_drafts || firn_generation_end(generation) != FIRN_END_NOT_YET)
+        return false;
+    const firn_generation_step next = firn_generation_next(generation);
+    const bool drafted = next.n_keep == text->n_ids + index && next.id == text->ids[next.n_keep];
+    text->n_true += drafted;
+    return drafted;
 }
 
 /* ---- learning ---- */

@@ -71,6 +71,13 @@ bool eng_drafting_reserve(eng_drafting *drafting, size_t n_texts);
 firn_status eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts, size_t n_texts, eng_plain_step plain,
                               uint32_t room, bool alone, firn_error *error);
 
+/*
+ * Takes the logits after row `index` of a text: 0 is that of the token that is due, i that of draft i. True: the token
+ * picked is the next draft, and the logits after that count as well.
+ */
+bool eng_drafted_take(eng_drafted *text, firn_generation *generation, uint32_t index, const float *logits,
+                      firn_status *status, firn_error *error);
+
 /* The step took so long in the model. Learns from it, where it is a step of decoding alone. */
 void eng_drafting_learn(eng_drafting *drafting, eng_drafted *const *texts, size_t n_texts, bool alone, double seconds);
 

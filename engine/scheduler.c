@@ -358,18 +358,8 @@ static const eng_entry_owner *owner_of(const picking *p, uint32_t row)
 /* Takes the logits after one more token. Those after a drafted token count if it is the one that was picked. */
 static void take_row(eng_request *request, const float *logits)
 {
-    request->status = firn_generation_take(request->generation, logits, &request->error);
-    const uint32_t i = request->n_taken++;
-    request->settled = true;
-    if (request->status != FIRN_OK || i == request->drafted.n_drafts ||
-        firn_generation_end(request->generation) != FIRN_END_NOT_YET)
-        return;
-    const firn_generation_step step = firn_generation_next(request->generation);
-    const eng_timeline *const timeline = &request->timelines[0];
-    if (step.n_keep == timeline->n_ids + i && step.id == timeline->ids[step.n_keep]) {
-        request->drafted.n_true++;
-        request->settled = false;
-    }
+    request->settled = !eng_drafted_take(&request->drafted, request->generation, request->n_taken++, logits,
+                                         &request->status, &request->error);
 }
 
 /* Takes logits of several timelines when all are there; keeps those that come before. */
