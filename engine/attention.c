@@ -63,8 +63,8 @@ static void take_still_bias(const eng_attention *a, float *key, const float *bia
     const mod_hyperparameters *const hp = shape(a);
     const double *const frequencies = a->batch->model->frequencies[a->layer->local];
     const uint32_t n_pairs = hp->rope_dims / 2;
+    const bool adjacent = hp->rope_pairs == MOD_ROPE_ADJACENT;
     for (uint32_t i = n_pairs; i-- > 0 && frequencies[i] * hp->n_ctx_train < STILL_ANGLE;) {
-        const bool adjacent = hp->rope_pairs == MOD_ROPE_ADJACENT;
         const uint32_t first = adjacent ? 2 * i : i, second = adjacent ? 2 * i + 1 : i + n_pairs;
         key[first] -= bias[first];
         key[second] -= bias[second];

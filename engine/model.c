@@ -44,8 +44,9 @@ typedef struct packing_plan {
     eng_pack_cache cache;
 } packing_plan;
 
-/* At most this many jobs a layer, and of the whole model: the head and its norm. */
 enum { SMALL_MATRIX = 1 << 21 }; /* bytes of a large page */
+
+/* At most this many jobs a layer, and of the whole model: the head and its norm. */
 enum { MATRICES_OF_A_LAYER = 7, VECTORS_OF_A_LAYER = 10, JOBS_OF_A_MODEL = 2 };
 
 /* A job whose result takes `bytes` of the arena. */
@@ -123,10 +124,11 @@ static void pack_tiles(const packing_plan *plan, packing *job, uint32_t begin, u
         const uint64_t from = begin * matrix->tile_bytes, rest = job->tensor->bytes - from;
         const uint64_t wanted = (end - begin) * matrix->tile_bytes;
         memcpy(to + from, (const uint8_t *)job->tensor->data + from, (size_t)(wanted < rest ? wanted : rest));
+    } else {
+        for (uint32_t t = begin; t < end; t++)
+            kern_pack_tile(matrix->type, job->tensor->data, matrix->n_rows, matrix->n_inputs, t,
+                           to + t * matrix->tile_bytes);
     }
-    for (uint32_t t = begin; t < end && !kern_type_in_place(matrix->type); t++)
-        kern_pack_tile(matrix->type, job->tensor->data, matrix->n_rows, matrix->n_inputs, t,
-                       to + t * matrix->tile_bytes);
     if (atomic_fetch_add(&job->packed, end - begin) + (end - begin) == kern_tiles(matrix))
         mod_checkpoint_release_pages(plan->model->checkpoint, job->tensor);
 }

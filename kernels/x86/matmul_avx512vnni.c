@@ -300,9 +300,10 @@ static void columns_in_place(const kern_matrix *weights, uint32_t tile_begin, ui
             blocks = copy;
         }
         float *const to = out + (size_t)t * KERN_TILE_ROWS;
-        tile_in_place(blocks, n_blocks, &inputs, alone ? weights->data + (t + 1) * weights->tile_bytes : NULL, to);
+        const uint8_t *const next = weights->data + (t + 1) * weights->tile_bytes;
+        tile_in_place(blocks, n_blocks, &inputs, alone ? next : NULL, to);
         if (!alone)
-            tile_in_place(blocks, n_blocks, &second, weights->data + (t + 1) * weights->tile_bytes, to + out_stride);
+            tile_in_place(blocks, n_blocks, &second, next, to + out_stride);
     }
 }
 
