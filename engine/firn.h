@@ -92,10 +92,11 @@ typedef struct firn_cache_types {
 const char *firn_cache_type_name(firn_cache_type type);                                      /* "f16", "q8_0" */
 firn_status firn_cache_type_find(const char *name, firn_cache_type *out, firn_error *error); /* by its name */
 
-/* Bytes of memory that a session with this many positions takes when all are used. */
+/* Bytes of memory that a session with this many positions takes when all are used: 0 of a vocabulary only. */
 uint64_t firn_model_session_bytes(const firn_model *model, uint32_t n_ctx, firn_cache_types types);
 
-/* The work of appending tokens and getting the last one's logits, as the model's shapes and types demand it. */
+/* The work of appending tokens and getting the last one's logits, as the model's shapes and types demand it: none where
+ * the model has a vocabulary only. */
 typedef struct firn_work {
     uint64_t parameter_bytes;    /* of all matrices, each once, as the checkpoint stores them */
     uint64_t cache_bytes;        /* of the keys and values that the tokens see, once for each token */
@@ -318,15 +319,15 @@ int32_t firn_sampler_explain(firn_sampler *sampler, const float *logits, uint64_
 size_t firn_find_texts(const firn_list *texts, const char *text, size_t length, size_t from, bool *found);
 
 /*
- * Natural-log probabilities under the model itself, before any shaping: of `id`, and of the `n_top` likeliest tokens
- * (descending; equal ones by ascending id). `top_ids` and `top_logprobs` hold n_top entries. Returns that of `id`
- * (0 if id is -1).
+ * Natural-log probabilities under the model itself, which gave the logits [n_vocab], before any shaping: of `id`, and
+ * of the `n_top` likeliest tokens (descending; equal ones by ascending id). `top_ids` and `top_logprobs` hold n_top
+ * entries. Returns that of `id` (0 if id is -1).
  */
-float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top, int32_t *top_ids,
+float firn_logprobs(const firn_model *model, const float *logits, int32_t id, uint32_t n_top, int32_t *top_ids,
                     float *top_logprobs);
 
 /* The same of `id` alone, and the entropy of the model's whole distribution in nats, both in one pass. */
-void firn_surprise(const float *logits, uint32_t n_vocab, int32_t id, float *logprob, float *entropy);
+void firn_surprise(const firn_model *model, const float *logits, int32_t id, float *logprob, float *entropy);
 
 /* ---- constraints on generated text ---- */
 

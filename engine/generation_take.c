@@ -125,9 +125,9 @@ static firn_status keep_logprobs(firn_generation *g, const float *logits, int32_
                          "no memory for the log-probabilities of %zu tokens with %zu alternatives each", at, g->n_top);
     float logprob = 0.0f;
     if (g->options.entropies)
-        firn_surprise(logits, g->n_vocab, id, &logprob, &g->entropies[at]);
+        firn_surprise(g->model, logits, id, &logprob, &g->entropies[at]);
     if (g->n_top > 0 || !g->options.entropies)
-        logprob = firn_logprobs(logits, g->n_vocab, id, (uint32_t)g->n_top, g->top_ids + at * g->n_top,
+        logprob = firn_logprobs(g->model, logits, id, (uint32_t)g->n_top, g->top_ids + at * g->n_top,
                                 g->top_logprobs + at * g->n_top);
     if (g->options.n_logprobs >= 0) {
         g->logprobs[at] = logprob;
@@ -279,7 +279,7 @@ bool eng_generation_guess(firn_generation *generation, const eng_guess_logits *g
         return false;
     *id = firn_sampler_pick(g->sampler, logits, g->options.sequence, length_of(g) + n_guessed);
     if (*id < 0 || (given->p_min > 0 &&
-                    (double)firn_logprobs(logits, g->n_vocab, *id, 0, NULL, NULL) < kern_log_double(given->p_min)))
+                    (double)firn_logprobs(g->model, logits, *id, 0, NULL, NULL) < kern_log_double(given->p_min)))
         return false;
     return firn_sampler_accept(g->sampler, *id, NULL) == FIRN_OK &&
            (g->constraint == NULL || firn_constraint_accept(g->constraint, *id, NULL) == FIRN_OK);

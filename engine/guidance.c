@@ -16,7 +16,7 @@ static prediction predict(const eng_predictions *p, const float *logits, float *
     *highest = eng_highest_logit(logits, p->n_vocab);
     if (!(*highest >= -FLT_MAX))
         return (prediction){logits, 0.0f};
-    const double sum = p->kernels->sum_exponentials(logits, p->n_vocab, *highest);
+    const double sum = p->kernels->sum_exponentials(logits, p->n_vocab, *highest, NULL);
     return (prediction){logits, (float)((double)*highest + kern_log_double(sum))};
 }
 

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/logprobs.h"
 
-#include "engine/firn.h"
+#include "engine/model.h"
 #include "kernels/math.h"
 
-/*
- * Sums and maxima run over 16 virtual lanes, lane j taking the elements j, j + 16, …; then a tree joins the lanes. They
- * are written with the compilers' vectors of four, which every baseline has; wider ones would give the same bits.
- */
+/* Maxima are written with the compilers' vectors of four, which every baseline has. */
 enum { CHUNK = 256, VECTORS = 4, WIDTH = 4, LANES = VECTORS * WIDTH };
 typedef float floats __attribute__((vector_size(16)));
-typedef int32_t integers __attribute__((vector_size(16)));
 
 static inline floats load(const float *from)
 {
@@ -26,56 +22,6 @@ static inline floats larger(floats a, floats b)
     for (int i = 0; i < WIDTH; i++)
         x[i] = a[i] > b[i] ? a[i] : b[i];
     return x;
-}
-
-/*
- * e^d for d from -87 to 0, and 0 for every other d and for NaN. Multiplies and adds only, since fma is a call where the
- * baseline lacks it.
- */
-static inline floats exp_of_negative(floats d)
-{
-    const float shift = 0x1.8p+23f; /* adding it leaves the nearest integer in the low bits */
-    const integers inside = (d >= -87.0f) & (d <= 0.0f);
-    d = (floats)((integers)d & inside);
-    const floats shifted = d * KERN_LOG2_E + shift;
-    const floats n = shifted - shift;
-    const floats r = (d - n * KERN_LN2_HIGH) - n * KERN_LN2_LOW;
-    floats p = KERN_EXP_6 * r + KERN_EXP_5;
-    p = p * r + KERN_EXP_4;
-    p = p * r + KERN_EXP_3;
-    p = p * r + KERN_EXP_2;
-    p = p * (r * r) + r;
-    p = p + 1.0f;
-    const integers power = (integers)shifted - (int32_t)kern_bits_from_float(shift);
-    p *= (floats)((power + 127) << 23); /* 2^n */
-    return (floats)((integers)p & inside);
-}
-
-static float sum_exp_chunk(const float logits[CHUNK], float highest)
-{
-    floats sums[VECTORS] = {{0}};
-    for (int i = 0; i < CHUNK; i += LANES)
-        for (int v = 0; v < VECTORS; v++)
-            sums[v] += exp_of_negative(load(logits + i + v * WIDTH) - highest);
-    const floats sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
-}
-
-/* Adds a chunk's sum of e^d, and of e^d * d, where d = logit - highest. */
-static void add_entropy_chunk(const float logits[CHUNK], float highest, double *sum, double *weighted)
-{
-    floats sums[VECTORS] = {{0}}, weights[VECTORS] = {{0}};
-    for (int i = 0; i < CHUNK; i += LANES)
-        for (int v = 0; v < VECTORS; v++) {
-            const floats d = load(logits + i + v * WIDTH) - highest;
-            const floats e = exp_of_negative(d);
-            sums[v] += e;
-            weights[v] += e * (floats)((integers)d & (e > 0.0f)); /* 0 * -infinity is none */
-        }
-    const floats s = (sums[0] + sums[2]) + (sums[1] + sums[3]);
-    const floats w = (weights[0] + weights[2]) + (weights[1] + weights[3]);
-    *sum += (double)((s[0] + s[2]) + (s[1] + s[3]));
-    *weighted += (double)((w[0] + w[2]) + (w[1] + w[3]));
 }
 
 static float highest_of_chunk(const float logits[CHUNK])
@@ -102,20 +48,6 @@ static void pad(const float *logits, uint32_t count, float chunk[CHUNK])
 {
     for (uint32_t i = 0; i < CHUNK; i++)
         chunk[i] = i < count ? logits[i] : -INFINITY;
-}
-
-double eng_sum_exp(const float *logits, uint32_t n, float highest)
-{
-    double sum = 0.0;
-    uint32_t i = 0;
-    for (; n - i >= CHUNK; i += CHUNK)
-        sum += (double)sum_exp_chunk(logits + i, highest);
-    if (i < n) {
-        float chunk[CHUNK];
-        pad(logits + i, n - i, chunk);
-        sum += (double)sum_exp_chunk(chunk, highest);
-    }
-    return sum;
 }
 
 float eng_highest_logit(const float *logits, uint32_t count)
@@ -147,12 +79,12 @@ static void insert(int32_t id, float logit, uint32_t n_top, int32_t *top_ids, fl
     top_logits[i] = logit;
 }
 
-float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top, int32_t *top_ids,
-                    float *top_logprobs)
+float eng_logprobs(const kern_table *kernels, const float *logits, uint32_t n_vocab, int32_t id, uint32_t n_top,
+                   int32_t *top_ids, float *top_logprobs)
 {
     const float highest = eng_highest_logit(logits, n_vocab);
     const bool any = highest >= -FLT_MAX;
-    const double sum_log = any ? kern_log_double(eng_sum_exp(logits, n_vocab, highest)) : 0.0;
+    const double sum_log = any ? kern_log_double(kernels->sum_exponentials(logits, n_vocab, highest, NULL)) : 0.0;
     for (uint32_t i = 0; i < n_top; i++) {
         top_ids[i] = -1;
         top_logprobs[i] = -INFINITY;
@@ -169,22 +101,30 @@ float firn_logprobs(const float *logits, uint32_t n_vocab, int32_t id, uint32_t 
     return any ? (float)((double)eng_usable_logit(logits[id]) - (double)highest - sum_log) : -INFINITY;
 }
 
-void firn_surprise(const float *logits, uint32_t n_vocab, int32_t id, float *logprob, float *entropy)
+void eng_surprise(const kern_table *kernels, const float *logits, uint32_t n_vocab, int32_t id, float *logprob,
+                  float *entropy)
 {
     const float highest = eng_highest_logit(logits, n_vocab);
-    double sum = 0.0, weighted = 0.0;
     *logprob = -INFINITY;
     *entropy = 0.0f;
     if (!(highest >= -FLT_MAX))
         return;
-    for (uint32_t i = 0; i < n_vocab; i += CHUNK) {
-        float chunk[CHUNK];
-        if (n_vocab - i < CHUNK)
-            pad(logits + i, n_vocab - i, chunk);
-        add_entropy_chunk(n_vocab - i < CHUNK ? chunk : logits + i, highest, &sum, &weighted);
-    }
+    double moment;
+    const double sum = kernels->sum_exponentials(logits, n_vocab, highest, &moment);
     const double sum_log = kern_log_double(sum);
-    *entropy = (float)(sum_log - weighted / sum);
+    *entropy = (float)(sum_log - moment / sum);
     if (id >= 0 && (uint32_t)id < n_vocab)
         *logprob = (float)((double)eng_usable_logit(logits[id]) - (double)highest - sum_log);
+}
+
+float firn_logprobs(const firn_model *model, const float *logits, int32_t id, uint32_t n_top, int32_t *top_ids,
+                    float *top_logprobs)
+{
+    return eng_logprobs(&model->context->kernels, logits, model->hyperparameters->n_vocab, id, n_top, top_ids,
+                        top_logprobs);
+}
+
+void firn_surprise(const firn_model *model, const float *logits, int32_t id, float *logprob, float *entropy)
+{
+    eng_surprise(&model->context->kernels, logits, model->hyperparameters->n_vocab, id, logprob, entropy);
 }

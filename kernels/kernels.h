@@ -235,8 +235,9 @@ typedef struct kern_table {
     /* x[i] = kern_exp(x[i]) */
     void (*exponentials)(float *x, uint32_t n);
 
-    /* The sum of exp(logit - highest), with the bits of eng_sum_exp, which has no table of kernels. */
-    double (*sum_exponentials)(const float *logits, uint32_t n, float highest);
+    /* The sum of e^d, d = logit - highest; and, unless it is NULL, *moment of d * e^d. Not of logits that are NaN or
+     * above `highest`; in pieces as above. */
+    double (*sum_exponentials)(const float *logits, uint32_t n, float highest, double *moment);
 } kern_table;
 
 /* The kernels for `level` or, where it has none of its own, the next lower one. `level` must be available here. */

@@ -18,7 +18,8 @@ void tool_tokens_free(tool_tokens *tokens)
     *tokens = (tool_tokens){0};
 }
 
-firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits, uint32_t n_vocab, firn_error *error)
+firn_status tool_tokens_add(tool_tokens *tokens, const firn_model *model, int32_t id, const float *logits,
+                            firn_error *error)
 {
     const size_t at = tokens->count;
     if (at == tokens->capacity) {
@@ -35,7 +36,7 @@ firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits
     tokens->ids[at] = id;
     tokens->logprobs[at] = NAN;
     if (logits != NULL)
-        tokens->logprobs[at] = firn_logprobs(logits, n_vocab, id, tokens->n_top, tokens->top_ids + at * tokens->n_top,
+        tokens->logprobs[at] = firn_logprobs(model, logits, id, tokens->n_top, tokens->top_ids + at * tokens->n_top,
                                              tokens->top_logprobs + at * tokens->n_top);
     tokens->count++;
     return FIRN_OK;

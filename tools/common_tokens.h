@@ -19,8 +19,9 @@ typedef struct tool_tokens {
 
 void tool_tokens_free(tool_tokens *tokens);
 
-/* Adds a token that came after these logits [n_vocab]; NULL: no prediction of it is known. */
-firn_status tool_tokens_add(tool_tokens *tokens, int32_t id, const float *logits, uint32_t n_vocab, firn_error *error);
+/* Adds a token that came after these logits of the model; NULL: no prediction of it is known. */
+firn_status tool_tokens_add(tool_tokens *tokens, const firn_model *model, int32_t id, const float *logits,
+                            firn_error *error);
 
 /* The same to be read only, wherever it is kept. */
 typedef struct tool_predictions {

@@ -212,7 +212,7 @@ static bool keep_prompt_logprob(void *argument, size_t index, const float *logit
     generate_run *const r = state->run;
     const size_t next = r->slice_start + index + 1;
     if (next < r->n_ids)
-        state->status = tool_tokens_add(&r->tokens, r->ids[next], logits, r->n_vocab, state->error);
+        state->status = tool_tokens_add(&r->tokens, r->model, r->ids[next], logits, state->error);
     return state->status == FIRN_OK && !tool_interrupted();
 }
 
@@ -227,9 +227,9 @@ static firn_status process_prompt(generate_run *r, firn_error *error)
 {
     firn_status status = FIRN_OK;
     if (r->settings->json)
-        status = tool_tokens_add(&r->tokens, r->ids[0], NULL, r->n_vocab, error);
+        status = tool_tokens_add(&r->tokens, r->model, r->ids[0], NULL, error);
     for (size_t i = 1; i < r->n_ids && r->settings->json && !r->logprobs && status == FIRN_OK; i++)
-        status = tool_tokens_add(&r->tokens, r->ids[i], NULL, r->n_vocab, error);
+        status = tool_tokens_add(&r->tokens, r->model, r->ids[i], NULL, error);
     const size_t slice = r->settings->n_batch > SLICE ? r->settings->n_batch : SLICE;
     for (size_t done = 0; done < r->n_ids && status == FIRN_OK && !tool_interrupted();) {
         const size_t count = r->n_ids - done < slice ? r->n_ids - done : slice;

@@ -7,7 +7,6 @@
 struct sweep_judge_model {
     firn_model *model;
     firn_session *session;
-    uint32_t n_vocab;
     const int32_t *ids; /* [n_ids] the text's, while it is judged */
     size_t n_ids;
     double sum;
@@ -22,12 +21,10 @@ firn_status sweep_judge_model_open(firn_context *context, const char *path, swee
     firn_status status = firn_model_open(context, path, NULL, &judge->model, error);
     if (status == FIRN_OK)
         status = firn_session_create(judge->model, NULL, &judge->session, error);
-    if (status == FIRN_OK) {
-        judge->n_vocab = firn_model_describe(judge->model).n_vocab;
+    if (status == FIRN_OK)
         *out = judge;
-    } else {
+    else
         sweep_judge_model_close(judge);
-    }
     return status;
 }
 
@@ -45,7 +42,7 @@ static bool add(void *argument, size_t index, const float *logits)
 {
     sweep_judge_model *const judge = argument;
     if (index < judge->n_ids)
-        judge->sum += (double)firn_logprobs(logits, judge->n_vocab, judge->ids[index], 0, NULL, NULL);
+        judge->sum += (double)firn_logprobs(judge->model, logits, judge->ids[index], 0, NULL, NULL);
     return true;
 }
 

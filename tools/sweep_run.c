@@ -71,15 +71,15 @@ static bool tell_token(void *argument)
 
 /* What the model says of the tokens of a text that is there already. */
 typedef struct scores {
+    const firn_model *model;
     const int32_t *ids;
-    uint32_t n_vocab;
     float *logprobs, *entropies;
 } scores;
 
 static bool score_token(void *argument, size_t index, const float *logits)
 {
     const scores *const s = argument; /* the logits after one token tell of the next */
-    firn_surprise(logits, s->n_vocab, s->ids[index + 1], &s->logprobs[index + 1], &s->entropies[index + 1]);
+    firn_surprise(s->model, logits, s->ids[index + 1], &s->logprobs[index + 1], &s->entropies[index + 1]);
     return true;
 }
 
@@ -90,12 +90,12 @@ static firn_status hand_on_scored(const runner *r, size_t task, const firn_gener
     firn_error fault = {0};
     sweep_sample sample = sample_of(generation);
     float *const memory = malloc((2 * sample.n_ids + 1) * sizeof *memory);
-    scores s = {sample.ids, firn_model_describe(r->model).n_vocab, memory, memory + sample.n_ids};
+    scores s = {r->model, sample.ids, memory, memory + sample.n_ids};
     firn_status status = memory != NULL ? FIRN_OK
                                         : base_fail(&fault, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
                                                     "no memory to measure %zu tokens", sample.n_ids);
     if (status == FIRN_OK && sample.n_ids > 0)
-        firn_surprise(firn_session_logits(session), s.n_vocab, sample.ids[0], &s.logprobs[0], &s.entropies[0]);
+        firn_surprise(r->model, firn_session_logits(session), sample.ids[0], &s.logprobs[0], &s.entropies[0]);
     if (status == FIRN_OK && sample.n_ids > 1)
         status = firn_session_append(session, sample.ids, sample.n_ids - 1, FIRN_LOGITS_ALL, score_token, &s, &fault);
     sample.logprobs = s.logprobs;

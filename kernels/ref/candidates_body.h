@@ -76,14 +76,16 @@ static uint32_t reaching(const float *logits, uint32_t n, float floor, int32_t *
     return n_found;
 }
 
-/*
- * e^d for d from -87 to 0, and 0 for every other d and for NaN, without fused operations: what engine/logprobs.c has
- * for CPUs of the baseline.
- */
-ALWAYS_INLINE lanes plain_exp(lanes d)
+/* a where d is from -87 to 0, else 0, also where d is NaN */
+ALWAYS_INLINE lanes where_usable(lanes a, lanes d)
 {
-    const lanes lowest = lanes_splat(-87.0f), zero = lanes_splat(0.0f), shift = lanes_splat(0x1.8p+23f);
-    const lanes x = lanes_where_at_most(lanes_where_at_most(d, lowest, d), d, zero);
+    return lanes_where_at_most(lanes_where_at_most(a, lanes_splat(-87.0f), d), d, lanes_splat(0.0f));
+}
+
+/* e^x for x from -87 to 0, without fused operations. */
+ALWAYS_INLINE lanes plain_exp(lanes x)
+{
+    const lanes shift = lanes_splat(0x1.8p+23f); /* adding it leaves the nearest integer in the low bits */
     const lanes n = lanes_subtract(lanes_add(lanes_multiply(x, lanes_splat(KERN_LOG2_E)), shift), shift);
     const lanes high = lanes_multiply(n, lanes_splat(KERN_LN2_HIGH)),
                 low = lanes_multiply(n, lanes_splat(KERN_LN2_LOW));
@@ -93,20 +95,27 @@ ALWAYS_INLINE lanes plain_exp(lanes d)
     p = lanes_add(lanes_multiply(p, r), lanes_splat(KERN_EXP_3));
     p = lanes_add(lanes_multiply(p, r), lanes_splat(KERN_EXP_2));
     p = lanes_add(lanes_multiply(p, lanes_multiply(r, r)), r);
-    p = lanes_multiply(lanes_add(p, lanes_splat(1.0f)), lanes_power_of_two(n));
-    return lanes_where_at_most(lanes_where_at_most(p, lowest, d), d, zero);
+    return lanes_multiply(lanes_add(p, lanes_splat(1.0f)), lanes_power_of_two(n));
 }
 
-static double sum_exponentials(const float *logits, uint32_t n, float highest)
+static double sum_exponentials(const float *logits, uint32_t n, float highest, double *moment)
 {
-    double sum = 0;
+    double sum = 0, weighted = 0;
     for (uint32_t piece = 0; piece < n; piece += KERN_PIECE) {
         const uint32_t end = n - piece < KERN_PIECE ? n : piece + KERN_PIECE;
-        lanes part = lanes_splat(0.0f);
-        for (uint32_t i = piece; i < end; i += KERN_LANES)
-            part = lanes_add(part, plain_exp(lanes_subtract(load_logits(logits + i, end - i), lanes_splat(highest))));
+        lanes part = lanes_splat(0.0f), part_weighted = part;
+        for (uint32_t i = piece; i < end; i += KERN_LANES) {
+            const lanes d = lanes_subtract(load_logits(logits + i, end - i), lanes_splat(highest));
+            const lanes x = where_usable(d, d), e = where_usable(plain_exp(x), d);
+            part = lanes_add(part, e);
+            if (moment != NULL)
+                part_weighted = lanes_add(part_weighted, lanes_multiply(e, x));
+        }
         sum += (double)lanes_sum(part);
+        weighted += (double)lanes_sum(part_weighted);
     }
+    if (moment != NULL)
+        *moment = weighted;
     return sum;
 }
 

@@ -212,9 +212,9 @@ Test(generation, log_probabilities_are_those_of_the_model)
         int32_t expected_ids[TOP];
         float expected[TOP];
         cr_expect_eq(logprobs[i],
-                     firn_logprobs(firn_session_logits(session), all.n_vocab, ids[i], TOP, expected_ids, expected));
+                     firn_logprobs(all.model, firn_session_logits(session), ids[i], TOP, expected_ids, expected));
         float logprob, entropy;
-        firn_surprise(firn_session_logits(session), all.n_vocab, ids[i], &logprob, &entropy);
+        firn_surprise(all.model, firn_session_logits(session), ids[i], &logprob, &entropy);
         cr_expect_eq(firn_generation_entropies(g)[i], entropy);
         cr_expect_eq(logprobs[i], logprob);
         cr_expect_arr_eq(top_ids + i * TOP, expected_ids, sizeof expected_ids);

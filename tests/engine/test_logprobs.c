@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/firn.h"
 #include "engine/logprobs.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
@@ -9,6 +8,7 @@
 
 Test(logprobs, equal_to_the_definition)
 {
+    const kern_table kernels = kern_table_for(kern_level_detect());
     enum { N = 1003 };
     float logits[N], top[5];
     int32_t ids[5];
@@ -18,7 +18,7 @@ Test(logprobs, equal_to_the_definition)
         total += exp(logits[i]);
     }
     for (int id = 0; id < N; id += 50) {
-        const float logprob = firn_logprobs(logits, N, id, 5, ids, top);
+        const float logprob = eng_logprobs(&kernels, logits, N, id, 5, ids, top);
         cr_assert_float_eq(logprob, logits[id] - log(total), 2e-6);
     }
     for (int i = 0; i < 5; i++) {
@@ -32,6 +32,7 @@ Test(logprobs, equal_to_the_definition)
 
 Test(logprobs, surprise_equal_to_the_definition)
 {
+    const kern_table kernels = kern_table_for(kern_level_detect());
     enum { N = 1003 };
     float logits[N], logprob, entropy;
     double total = 0, wanted = 0;
@@ -42,39 +43,41 @@ Test(logprobs, surprise_equal_to_the_definition)
     for (int i = 0; i < N; i++)
         wanted -= exp(logits[i]) / total * (logits[i] - log(total));
     for (int id = 0; id < N; id += 50) {
-        firn_surprise(logits, N, id, &logprob, &entropy);
-        cr_assert_eq(logprob, firn_logprobs(logits, N, id, 0, NULL, NULL));
+        eng_surprise(&kernels, logits, N, id, &logprob, &entropy);
+        cr_assert_eq(logprob, eng_logprobs(&kernels, logits, N, id, 0, NULL, NULL));
         cr_assert_float_eq(entropy, wanted, 2e-6);
     }
     const float two[6] = {NAN, 3e38f, -INFINITY, 3e38f, -3e38f, INFINITY};
-    firn_surprise(two, 6, 3, &logprob, &entropy);
+    eng_surprise(&kernels, two, 6, 3, &logprob, &entropy);
     cr_assert_float_eq(logprob, -log(2), 1e-7);
     cr_assert_float_eq(entropy, log(2), 1e-7);
-    firn_surprise(two, 1, 0, &logprob, &entropy);
+    eng_surprise(&kernels, two, 1, 0, &logprob, &entropy);
     cr_assert(logprob == -INFINITY && entropy == 0);
 }
 
 Test(logprobs, equal_tokens_come_by_ascending_id)
 {
+    const kern_table kernels = kern_table_for(kern_level_detect());
     const float logits[6] = {1, 2, 1, 2, 0, 2};
     int32_t ids[4];
     float top[4];
-    cr_assert_eq(firn_logprobs(logits, 6, -1, 4, ids, top), 0);
+    cr_assert_eq(eng_logprobs(&kernels, logits, 6, -1, 4, ids, top), 0);
     cr_assert(ids[0] == 1 && ids[1] == 3 && ids[2] == 5 && ids[3] == 0);
     cr_assert_eq(top[0], top[2]);
 }
 
 Test(logprobs, whole_range_of_logits)
 {
+    const kern_table kernels = kern_table_for(kern_level_detect());
     const float logits[5] = {1e38f, -1e38f, NAN, -INFINITY, 1e38f};
     int32_t ids[5];
     float top[5];
-    cr_assert_float_eq(firn_logprobs(logits, 5, 0, 5, ids, top), -log(2), 1e-7);
+    cr_assert_float_eq(eng_logprobs(&kernels, logits, 5, 0, 5, ids, top), -log(2), 1e-7);
     cr_assert(ids[0] == 0 && ids[1] == 4 && ids[2] == 1 && ids[3] == -1 && ids[4] == -1);
     cr_assert_eq(top[3], -INFINITY);
-    cr_assert_eq(firn_logprobs(logits, 5, 2, 0, NULL, NULL), -INFINITY);
+    cr_assert_eq(eng_logprobs(&kernels, logits, 5, 2, 0, NULL, NULL), -INFINITY);
     const float none[2] = {NAN, -INFINITY};
-    cr_assert_eq(firn_logprobs(none, 2, 1, 0, NULL, NULL), -INFINITY);
+    cr_assert_eq(eng_logprobs(&kernels, none, 2, 1, 0, NULL, NULL), -INFINITY);
 }
 
 /* Error of the double logarithm, in units in the last place of libm's long double result. */
@@ -98,17 +101,4 @@ Test(logprobs, double_logarithms_are_right_to_two_ulps)
             worst = fmax(worst, ulps(kern_log_near_one(f), log1pl(f)));
     }
     cr_assert_lt(worst, 2.0, "%g ulp", worst);
-}
-
-/* Guidance takes the sum from the kernels, log-probabilities from the engine: they have to be the same bits. */
-Test(logprobs, the_sum_of_exponentials_is_that_of_the_kernels)
-{
-    enum { N = 1003 };
-    float logits[N];
-    for (int i = 0; i < N; i++)
-        logits[i] = i % 97 == 5 ? -INFINITY : i % 89 == 3 ? NAN : 9.0f * sinf((float)i * 1.7f) - 20.0f;
-    const float highest = eng_highest_logit(logits, N);
-    const kern_table table = kern_table_for(KERN_LEVEL_SCALAR);
-    for (uint32_t n = 1; n <= N; n++)
-        cr_assert(table.sum_exponentials(logits, n, highest) == eng_sum_exp(logits, n, highest), "%u logits", n);
 }

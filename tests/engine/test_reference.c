@@ -34,7 +34,6 @@ typedef struct result {
 
 typedef struct prompt {
     const firn_model *model;
-    uint32_t n_vocab;
     const cJSON *logprob; /* the reference's, of each id */
     const int32_t *ids;
     result *result;
@@ -47,40 +46,40 @@ static bool compare_next(void *argument, size_t index, const float *logits)
     const cJSON *const expected = cJSON_GetArrayItem(p->logprob, (int)index + 1);
     if (expected == NULL)
         return true;
-    const float found = firn_logprobs(logits, p->n_vocab, p->ids[index + 1], 0, NULL, NULL);
+    const float found = firn_logprobs(p->model, logits, p->ids[index + 1], 0, NULL, NULL);
     p->result->prompt_ids += fabs((double)found - expected->valuedouble);
     p->result->n_prompt_ids++;
     return true;
 }
 
-static int32_t likeliest_id(const float *logits, uint32_t n_vocab)
+static int32_t likeliest_id(const firn_model *model, const float *logits)
 {
     int32_t id;
     float logprob;
-    firn_logprobs(logits, n_vocab, -1, 1, &id, &logprob);
+    firn_logprobs(model, logits, -1, 1, &id, &logprob);
     return id;
 }
 
-static void compare_likeliest(const cJSON *top, const float *logits, uint32_t n_vocab, result *r)
+static void compare_likeliest(const cJSON *top, const firn_model *model, const float *logits, result *r)
 {
     for (int i = 0; i < LIKELIEST; i++) {
         const cJSON *const pair = cJSON_GetArrayItem(top, i);
         const int32_t id = cJSON_GetArrayItem(pair, 0)->valueint;
-        const double found = (double)firn_logprobs(logits, n_vocab, id, 0, NULL, NULL);
+        const double found = (double)firn_logprobs(model, logits, id, 0, NULL, NULL);
         r->likeliest += fabs(found - cJSON_GetArrayItem(pair, 1)->valuedouble);
         r->n_likeliest++;
     }
-    r->first_equal += likeliest_id(logits, n_vocab) == cJSON_GetArrayItem(cJSON_GetArrayItem(top, 0), 0)->valueint;
+    r->first_equal += likeliest_id(model, logits) == cJSON_GetArrayItem(cJSON_GetArrayItem(top, 0), 0)->valueint;
 }
 
 /* Greedy ids equal to the reference's before the first that differs. */
-static int count_greedy(firn_session *session, const cJSON *greedy, uint32_t n_vocab)
+static int count_greedy(const firn_model *model, firn_session *session, const cJSON *greedy)
 {
     int equal = 0;
     const cJSON *expected;
     cJSON_ArrayForEach(expected, greedy)
     {
-        const int32_t id = likeliest_id(firn_session_logits(session), n_vocab);
+        const int32_t id = likeliest_id(model, firn_session_logits(session));
         if (id != expected->valueint)
             break;
         equal++;
@@ -101,18 +100,17 @@ static void check_ids(const cJSON *entry, const int32_t *ids, size_t n_ids)
 static void run_prompt(firn_model *model, firn_cache_types types, const cJSON *entry, result *r)
 {
     const char *const text = cJSON_GetObjectItem(entry, "text")->valuestring;
-    const uint32_t n_vocab = firn_model_describe(model).n_vocab;
     firn_error error = {0};
     int32_t *ids;
     size_t n_ids;
     cr_assert_eq(firn_tokenize(model, text, strlen(text), FIRN_ADD_SPECIAL | FIRN_PARSE_SPECIAL, &ids, &n_ids, &error),
                  FIRN_OK, "%s", error.message);
     check_ids(entry, ids, n_ids);
-    prompt p = {model, n_vocab, cJSON_GetObjectItem(entry, "logprob"), ids, r};
+    prompt p = {model, cJSON_GetObjectItem(entry, "logprob"), ids, r};
     firn_session *const session = support_session_of(model, types, (uint32_t)n_ids + 64, 0);
     cr_assert_eq(firn_session_append(session, ids, n_ids, FIRN_LOGITS_ALL, compare_next, &p, &error), FIRN_OK);
-    compare_likeliest(cJSON_GetObjectItem(entry, "top"), firn_session_logits(session), n_vocab, r);
-    r->greedy_equal += count_greedy(session, cJSON_GetObjectItem(entry, "greedy"), n_vocab);
+    compare_likeliest(cJSON_GetObjectItem(entry, "top"), model, firn_session_logits(session), r);
+    r->greedy_equal += count_greedy(model, session, cJSON_GetObjectItem(entry, "greedy"));
     r->n_prompts++;
     firn_session_release(session);
     free(ids);

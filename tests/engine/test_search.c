@@ -204,7 +204,7 @@ static double sum_of(const int32_t *ids, size_t n)
     firn_session *const session = support_session(all.model, 0, 0);
     support_append(session, all.prompt, PROMPT);
     for (size_t i = 0; i < n; i++) {
-        sum += (double)firn_logprobs(firn_session_logits(session), all.n_vocab, ids[i], 0, NULL, NULL);
+        sum += (double)firn_logprobs(all.model, firn_session_logits(session), ids[i], 0, NULL, NULL);
         support_append(session, &ids[i], 1);
     }
     firn_session_release(session);
@@ -354,7 +354,7 @@ static void expect_told(int way, bool beams)
     for (size_t i = 0; i < n; i++) {
         float *const logits = joined_logits(0, ids, i), top[TOP];
         int32_t tops[TOP];
-        cr_expect_eq(logprobs[i], firn_logprobs(logits, all.n_vocab, ids[i], TOP, tops, top));
+        cr_expect_eq(logprobs[i], firn_logprobs(all.model, logits, ids[i], TOP, tops, top));
         cr_expect_arr_eq(top_ids + i * TOP, tops, sizeof tops);
         cr_expect_arr_eq(top_logprobs + i * TOP, top, sizeof top);
         cr_expect(firn_generation_shaped_logprobs(g)[i] <= 0 && firn_generation_entropies(g)[i] > 0);

@@ -182,15 +182,24 @@ Test(candidates, sums_of_exponentials)
     support_random random = {7};
     for (int s = 0; s < SIZES; s++) {
         const kern_candidates c = make(&random, sizes[s], 1);
-        double defined = 0;
-        for (uint32_t i = 0; i < c.n; i++)
-            defined += counts(&c, i) ? exp((double)c.logits[i] - (double)c.highest) : 0;
-        const double expected = kern_table_for(KERN_LEVEL_SCALAR).sum_exponentials(c.logits, c.n, c.highest);
+        double defined = 0, defined_moment = 0, expected_moment, moment;
+        for (uint32_t i = 0; i < c.n; i++) {
+            const double d = (double)c.logits[i] - (double)c.highest;
+            if (!counts(&c, i) || !isfinite(d))
+                continue;
+            defined += exp(d);
+            defined_moment += d * exp(d);
+        }
+        const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR);
+        const double expected = scalar.sum_exponentials(c.logits, c.n, c.highest, &expected_moment);
         cr_expect_float_eq(expected, defined, 1e-5 * defined);
+        cr_expect_float_eq(expected_moment, defined_moment, -1e-5 * defined_moment + 1e-12);
         for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
             const kern_table table = kern_table_for((kern_level)level);
-            cr_assert(table.sum_exponentials(c.logits, c.n, c.highest) == expected, "%s: %u logits",
+            const double both = table.sum_exponentials(c.logits, c.n, c.highest, &moment);
+            cr_assert(both == expected && moment == expected_moment, "%s: %u logits",
                       kern_level_name((kern_level)level), c.n);
+            cr_assert(table.sum_exponentials(c.logits, c.n, c.highest, NULL) == expected);
         }
         free((float *)c.logits);
     }
