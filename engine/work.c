@@ -23,8 +23,11 @@ static uint64_t positions_seen(uint64_t begin, uint64_t end, uint64_t window)
 firn_work firn_model_work(const firn_model *model, uint32_t position, uint32_t n_tokens, firn_cache_types types)
 {
     const mod_hyperparameters *const hp = model->hyperparameters;
-    const uint64_t head_bytes = eng_pages_cache(model->pages[types.k][types.v])->bytes / KERN_CHUNK; /* a position */
+    const eng_pages *const pages = model->pages[types.k][types.v];
     firn_work work = {0};
+    if (pages == NULL) /* a vocabulary only */
+        return work;
+    const uint64_t head_bytes = eng_pages_cache(pages)->bytes / KERN_CHUNK; /* a position */
     for (uint32_t i = 0; i < hp->n_layers; i++) {
         const eng_layer *const layer = &model->layers[i];
         const kern_matrix *const matrices[] = {&layer->q,    &layer->k,  &layer->v,   &layer->attention_output,

@@ -41,6 +41,10 @@ Test(text, vocabulary_only)
     cr_expect(session == NULL && strstr(error.message, "vocabulary") != NULL);
     cr_expect_eq(firn_batch_create(model, NULL, &batch, NULL), FIRN_ERROR_ARGUMENT);
     cr_expect_null(batch);
+    const firn_work work = firn_model_work(model, 0, 5, support_f16);
+    cr_expect(work.parameter_bytes == 0 && work.cache_bytes == 0);
+    cr_expect(work.integer_multiplies == 0 && work.float_multiplies == 0);
+    cr_expect_eq(firn_model_session_bytes(model, 100, support_f16), 0);
     free(ids);
     free(wanted);
     firn_model_release(model);
