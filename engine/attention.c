@@ -73,7 +73,8 @@ static void take_still_bias(const eng_attention *a, float *key, const float *bia
         key[d] -= bias[d];
 }
 
-/* Key head `kv_head` of one column with its value, into the cache; and, if wanted, the query heads that look at it. */
+/* Key head `kv_head` of one column with its value, into the cache, unless they are there; and, if wanted, the query
+ * heads that look at it. */
 static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head, bool queries_wanted)
 {
     const mod_hyperparameters *const hp = shape(a);
@@ -94,6 +95,8 @@ static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head
         k->scale(query, hp->attention_scale, d);
         k->prepare_query(session->cache.key_type, query, d);
     }
+    if (batch->columns[column].stored)
+        return;
     const size_t bias = (size_t)kv_head * d;
     float *const key = row + key_start + bias, *const value = row + value_start + bias;
     make_head(a, key, a->layer->k_bias != NULL ? a->layer->k_bias + bias : NULL, a->layer->k_norm, angles);

@@ -114,6 +114,7 @@ static void cut_all(eng_cutter *cutter, firn_batch *batch)
     batch->columns = eng_cut(cutter, n_batch, sizeof(eng_column));
     cut_wanted(cutter, &batch->all, n_batch);
     cut_wanted(cutter, &batch->needed, n_batch);
+    batch->asked = eng_cut(cutter, n_batch, sizeof(eng_asked));
     batch->scratch = eng_cut(cutter, threads, sizeof(eng_scratch));
     for (uint32_t i = 0; i < threads; i++) {
         eng_scratch measured;
@@ -214,22 +215,58 @@ typedef struct cursor {
     size_t entry, index;
 } cursor;
 
+/* Whether two sessions, which both have the position, have the same tokens up to it: they share its page. */
+static bool same_page(const firn_session *a, const firn_session *b, size_t position)
+{
+    for (int g = 0; g < ENG_GROUPS; g++)
+        if (a->tables[g] != NULL && a->tables[g][position / KERN_CHUNK] != b->tables[g][position / KERN_CHUNK])
+            return false;
+    return true;
+}
+
+/* The needed column that a session's next token would repeat, where that writes nothing; or the next one. */
+static uint32_t find_needed(const firn_batch *batch, const firn_session *session)
+{
+    for (uint32_t i = 0; i < batch->needed.n_columns && session->cached < session->known; i++) {
+        const eng_column *const column = &batch->columns[batch->needed.columns[i]];
+        if (column->stored && column->position == session->cached &&
+            same_page(column->session, session, column->position))
+            return i;
+    }
+    return batch->needed.n_columns;
+}
+
+/* Adds a session's next token to a step; `asked` says whose logits it is for, or NULL. */
+static void add_column(firn_batch *batch, firn_session *session, int32_t id, eng_asked *asked)
+{
+    const uint32_t n_needed = batch->needed.n_columns;
+    const bool stored = session->cached < session->known;
+    if (asked != NULL)
+        asked->needed = find_needed(batch, session);
+    if (asked == NULL || asked->needed == n_needed) {
+        const uint32_t n = batch->n_columns++;
+        batch->columns[n] = (eng_column){session, session->cached, id, stored};
+        batch->all.columns[n] = n;
+        if (asked != NULL)
+            batch->needed.columns[batch->needed.n_columns++] = n;
+    }
+    session->ids[session->cached++] = id;
+}
+
 /* Adds the next n_ids tokens of an entry to the columns of a step. False: there is no memory for their keys and values.
  */
 static bool add_columns(firn_batch *batch, const firn_batch_entry *entry, cursor *from, size_t n_ids)
 {
-    firn_session *const session = entry->session;
-    if (!eng_session_extend(session, n_ids))
+    if (!eng_session_extend(entry->session, n_ids))
         return false;
-    for (size_t i = 0; i < n_ids; i++) {
-        const uint32_t n = batch->n_columns++;
-        const int32_t id = entry->ids[from->index];
-        batch->columns[n] = (eng_column){session, session->cached, id, (uint32_t)from->entry, from->index};
-        batch->all.columns[n] = n;
-        session->ids[session->cached++] = id;
-        from->index++;
-        if (entry->logits == FIRN_LOGITS_ALL || (entry->logits == FIRN_LOGITS_LAST && from->index == entry->n_ids))
-            batch->needed.columns[batch->needed.n_columns++] = n;
+    for (size_t i = 0; i < n_ids; i++, from->index++) {
+        const bool last = from->index + 1 == entry->n_ids;
+        eng_asked *asked = NULL;
+        if (entry->logits == FIRN_LOGITS_ALL || (entry->logits == FIRN_LOGITS_LAST && last)) {
+            asked = &batch->asked[batch->n_asked++];
+            *asked = (eng_asked){.entry = (uint32_t)from->entry, .index = from->index};
+        }
+        add_column(batch, entry->session, entry->ids[from->index], asked);
     }
     return true;
 }
@@ -238,10 +275,11 @@ static bool add_columns(firn_batch *batch, const firn_batch_entry *entry, cursor
 static firn_status fill_columns(firn_batch *batch, const firn_batch_entry *entries, size_t n_entries, cursor *from,
                                 firn_error *error)
 {
-    batch->n_columns = batch->needed.n_columns = 0;
-    while (from->entry < n_entries && batch->n_columns < batch->n_batch) {
+    batch->n_columns = batch->needed.n_columns = batch->n_asked = 0;
+    while (from->entry < n_entries && batch->n_columns < batch->n_batch && batch->n_asked < batch->n_batch) {
         const firn_batch_entry *const entry = &entries[from->entry];
-        const size_t left = entry->n_ids - from->index, room = batch->n_batch - batch->n_columns;
+        const uint32_t n_taken = batch->n_columns > batch->n_asked ? batch->n_columns : batch->n_asked;
+        const size_t left = entry->n_ids - from->index, room = batch->n_batch - n_taken;
         if (!add_columns(batch, entry, from, left < room ? left : room))
             return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET,
                              "no memory for the keys and values of tokens after %zu", entry->session->cached);
@@ -249,12 +287,36 @@ static firn_status fill_columns(firn_batch *batch, const firn_batch_entry *entri
             *from = (cursor){from->entry + 1, 0};
     }
     batch->all.n_columns = batch->n_columns;
+    batch->n_computed += batch->n_columns;
     make_tiles(batch, &batch->all);
     make_tiles(batch, &batch->needed);
     return FIRN_OK;
 }
 
-/* Gives the logits of the step's needed columns, in order. */
+/* Gives the logits of needed columns [first, first + count) to all who asked for them. False: cancelled. */
+static bool report_rows(firn_batch *batch, uint32_t first, uint32_t count, eng_rows_callback callback, void *argument)
+{
+    eng_row rows[ENG_HEAD_COLUMNS];
+    uint32_t n_rows = 0;
+    for (uint32_t i = 0; i < batch->n_asked; i++) {
+        const eng_asked *const asked = &batch->asked[i];
+        if (asked->needed < first || asked->needed >= first + count)
+            continue;
+        firn_session *const session = batch->columns[batch->needed.columns[asked->needed]].session;
+        rows[n_rows] =
+            (eng_row){asked->entry, asked->index, batch->logits + (asked->needed - first) * batch->vocab_stride};
+        if (session->own == batch)
+            session->logits = rows[n_rows].logits;
+        if (++n_rows == ENG_HEAD_COLUMNS) {
+            if (callback != NULL && !callback(argument, rows, n_rows))
+                return false;
+            n_rows = 0;
+        }
+    }
+    return callback == NULL || n_rows == 0 || callback(argument, rows, n_rows);
+}
+
+/* Computes and gives the logits of the step's needed columns. */
 static firn_status report_logits(firn_batch *batch, eng_rows_callback callback, void *argument, firn_error *error)
 {
     const uint32_t n_needed = batch->needed.n_columns;
@@ -263,14 +325,7 @@ static firn_status report_logits(firn_batch *batch, eng_rows_callback callback, 
         if (first > 0 && !eng_forward_head(batch, first, count))
             return base_fail(error, FIRN_ERROR_NUMERIC, FIRN_NO_OFFSET,
                              "a logit is not a finite number: the checkpoint is damaged");
-        eng_row rows[ENG_HEAD_COLUMNS];
-        for (uint32_t i = 0; i < count; i++) {
-            const eng_column *const column = &batch->columns[batch->needed.columns[first + i]];
-            rows[i] = (eng_row){column->entry, column->index, batch->logits + i * batch->vocab_stride};
-            if (column->session->own == batch)
-                column->session->logits = rows[i].logits;
-        }
-        if (callback != NULL && !callback(argument, rows, count))
+        if (!report_rows(batch, first, count, callback, argument))
             return base_fail(error, FIRN_ERROR_CANCELLED, FIRN_NO_OFFSET, "cancelled by the caller");
     }
     return FIRN_OK;

@@ -45,9 +45,15 @@ typedef struct eng_column {
     firn_session *session;
     size_t position;
     int32_t id;
-    uint32_t entry; /* of the call, */
-    size_t index;   /* and the token's place in it */
+    bool stored; /* its key and value are there already */
 } eng_column;
+
+/* Logits that are asked for. Texts whose last token was known to all of them share a column. */
+typedef struct eng_asked {
+    uint32_t needed; /* of the needed columns */
+    uint32_t entry;  /* of the call, */
+    size_t index;    /* and the token's place in it */
+} eng_asked;
 
 /* Columns of one session, next to each other in a list of columns, whose queries go through attention together. */
 typedef struct eng_tile {
@@ -69,7 +75,10 @@ struct firn_batch {
 
     eng_column *columns; /* [n_batch] */
     uint32_t n_columns;
-    eng_wanted all, needed; /* every column; those whose logits are asked for */
+    eng_wanted all, needed; /* every column; those whose logits are asked for, */
+    eng_asked *asked;       /* [n_batch] and for whom */
+    uint32_t n_asked;
+    uint64_t n_computed; /* columns of all steps so far */
 
     eng_stream shared;
     float *needed_x; /* [n_batch][n_embd]: the needed columns of the stream, in the end normalised */

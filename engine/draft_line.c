@@ -47,7 +47,7 @@ static void begin_anew(eng_draft_line *line, eng_prefix_tree *tree, const int32_
     for (size_t i = 0; i < n; i++)
         session->ids[i] = id_at(line, ids, i);
     if (tree != NULL)
-        eng_prefix_take(tree, session->ids, n - 1, session, &line->place);
+        eng_prefix_take(tree, session->ids, n, session, &line->place);
 }
 
 size_t eng_draft_line_follow(eng_draft_line *line, eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, size_t most,

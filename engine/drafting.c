@@ -97,7 +97,7 @@ static bool find_pages(const eng_drafting *d, firn_session *session, size_t n_mo
 {
     while (!eng_session_extend(session, n_more))
         if (d->store.make_room == NULL || !d->store.make_room(d->store.argument)) {
-            eng_session_cut(session, session->cached);
+            eng_session_cut(session, eng_session_stored(session));
             return false;
         }
     return true;

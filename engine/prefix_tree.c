@@ -149,8 +149,8 @@ static bool has_window(const eng_prefix_tree *tree, const eng_prefix_node *node,
     return true;
 }
 
-/* Gives the session the pages of a node and of all above. */
-static void adopt(const eng_prefix_tree *tree, const eng_prefix_node *node, size_t index, size_t n,
+/* Gives the session the pages of a node and of all above, which have n_known tokens of it, for a timeline of n. */
+static void adopt(const eng_prefix_tree *tree, const eng_prefix_node *node, size_t index, size_t n, size_t n_known,
                   firn_session *session)
 {
     session->first_local = first_local(tree, n);
@@ -160,6 +160,7 @@ static void adopt(const eng_prefix_tree *tree, const eng_prefix_node *node, size
                           (eng_page *const[]){node->pages[ENG_GLOBAL], in_window ? node->pages[ENG_LOCAL] : NULL});
     }
     session->cached = session->length = n;
+    session->known = n_known;
 }
 
 static void stand_at(eng_prefix_node *node, size_t n_pages, eng_prefix_place *place)
@@ -186,9 +187,15 @@ void eng_prefix_go_back(eng_prefix_place *place, size_t n_keep)
     }
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 size_t eng_prefix_take(eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, firn_session *session,
                        eng_prefix_place *place)
 {
+    const size_t most = n_ids - 1;
     eng_prefix_node *node = &tree->root, *child;
     size_t n_pages = 0, n = 0;
     uint32_t n_equal;
@@ -197,21 +204,21 @@ size_t eng_prefix_take(eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, 
         n += KERN_CHUNK;
         n_pages++;
     }
-    if (child != NULL && has_window(tree, child, n_pages, n + n_equal)) {
+    if (child != NULL && has_window(tree, child, n_pages, least(n + n_equal, most))) {
         n += n_equal;
-        adopt(tree, child, n_pages, n, session);
+        adopt(tree, child, n_pages, least(n, most), n, session);
         touch(tree, child);
     } else {
-        for (; n_pages > 0 && !has_window(tree, node, n_pages - 1, n); node = node->parent, n_pages--)
+        for (; n_pages > 0 && !has_window(tree, node, n_pages - 1, least(n, most)); node = node->parent, n_pages--)
             n -= KERN_CHUNK;
         if (n > 0)
-            adopt(tree, node, n_pages - 1, n, session);
+            adopt(tree, node, n_pages - 1, least(n, most), n, session);
         touch(tree, node);
     }
     if (n > 0)
         memmove(session->ids, ids, n * sizeof *ids); /* a caller may have put them there already */
     stand_at(node, n_pages, place);
-    return n;
+    return least(n, most);
 }
 
 /* ---- keeping ---- */

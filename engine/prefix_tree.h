@@ -31,8 +31,9 @@ firn_status eng_prefix_tree_create(eng_pages *pages, size_t window, eng_prefix_t
 void eng_prefix_tree_destroy(eng_prefix_tree *tree); /* NULL is allowed */
 
 /*
- * Gives an empty session the longest beginning of ids[0, n_ids) that is kept, as its timeline. Returns its length, and
- * its place.
+ * Gives an empty session the longest beginning of ids[0, n_ids) that is kept, as its timeline, but for the last of
+ * them: that is to be appended for its logits, and only known to the session where it is kept as well. Returns the
+ * timeline's length, and its place.
  */
 size_t eng_prefix_take(eng_prefix_tree *tree, const int32_t *ids, size_t n_ids, firn_session *session,
                        eng_prefix_place *place);

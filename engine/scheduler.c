@@ -189,15 +189,18 @@ static void plan_rows(firn_scheduler *s, uint32_t *left)
 {
     const uint32_t n_batch = s->options.n_batch;
     uint32_t n_prompts = 0;
+    s->decodes_only = true;
     for (size_t i = 0; i < s->n_running; i++) {
+        const firn_session *const session = s->running[i]->timelines[0].session;
         clear_plan(s->running[i]);
         n_prompts += !eng_request_decodes(s->running[i]);
+        s->decodes_only = s->decodes_only && session->known <= session->cached;
     }
     const uint32_t for_prompts = n_prompts == 0 ? 0 : n_batch > 4 ? n_batch / 4 : 1; /* at least */
     *left = plan_decoding(s, n_batch - for_prompts);
     if (n_prompts > 0)
         *left = plan_prompts(s, *left + for_prompts, n_prompts);
-    s->decodes_only = n_prompts == 0;
+    s->decodes_only = s->decodes_only && n_prompts == 0;
 }
 
 static bool has_rows(const eng_request *request)
@@ -281,7 +284,7 @@ static void end_without_memory(firn_scheduler *s, eng_request *request)
     eng_scheduler_end(request, FIRN_ERROR_MEMORY, &error);
 }
 
-static void add_entry(firn_scheduler *s, eng_request *request, size_t number)
+static void add_entry(eng_request *request, size_t number)
 {
     const eng_timeline *const t = &request->timelines[number];
     eng_lane *const lane = t->lane;
@@ -291,7 +294,6 @@ static void add_entry(firn_scheduler *s, eng_request *request, size_t number)
                                                           : FIRN_LOGITS_NONE;
     lane->owners[lane->n_entries] = (eng_entry_owner){request, number};
     lane->entries[lane->n_entries++] = (firn_batch_entry){t->session, t->ids + t->session->cached, t->n_rows, logits};
-    s->figures.n_tokens += t->n_rows;
 }
 
 static void extend_some(void *argument, uint32_t thread)
@@ -335,7 +337,7 @@ static void make_entries(firn_scheduler *s)
         s->stepped[s->n_stepped++] = request;
         for (size_t t = 0; t < request->n_timelines; t++)
             if (request->timelines[t].n_rows > 0)
-                add_entry(s, request, t);
+                add_entry(request, t);
     }
 }
 
@@ -427,13 +429,14 @@ static bool take_logits(void *argument, const eng_row *rows, uint32_t n_rows)
 
 /* ---- after a step ---- */
 
-/* Keeps what a timeline has of its prompt; where its last token waits for other timelines, that is all but this one. */
+/* Keeps what a timeline has of its prompt; also where its last token waits for other timelines. */
 static void keep_prompt(eng_timeline *timeline, bool alone)
 {
+    const size_t n_cached = timeline->session->cached;
     if (timeline->prompt_kept)
         return;
-    timeline->prompt_kept = timeline->session->cached + !alone >= timeline->n_prompt;
-    eng_prefix_keep(timeline->lane->tree, timeline->session, timeline->prompt_kept, &timeline->place);
+    timeline->prompt_kept = n_cached >= timeline->n_prompt;
+    eng_prefix_keep(timeline->lane->tree, timeline->session, n_cached + !alone >= timeline->n_prompt, &timeline->place);
 }
 
 static void conclude(firn_scheduler *s, eng_request *request)
@@ -472,8 +475,10 @@ static firn_status run_lanes(firn_scheduler *s, firn_error *error)
     for (size_t i = s->n_lanes; i-- > 0 && status == FIRN_OK;) {
         const eng_lane *const lane = s->lanes[i];
         lane_step step = {s, lane};
+        const uint64_t n_before = lane->batch->n_computed;
         if (lane->n_entries > 0)
             status = eng_batch_append(lane->batch, lane->entries, lane->n_entries, take_logits, &step, error);
+        s->figures.n_tokens += lane->batch->n_computed - n_before;
     }
     const double seconds = base_seconds() - start;
     s->figures.model_seconds += seconds - (s->figures.sampling_seconds - sampling);

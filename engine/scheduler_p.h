@@ -95,7 +95,7 @@ struct firn_scheduler {
     eng_drafting drafting;
     eng_drafted **drafted; /* [n_drafted, room] those that the step may have drafts for */
     size_t n_drafted;
-    bool decodes_only; /* the step has no prompts */
+    bool decodes_only; /* the step has no prompts, and no text begins with a known one */
     size_t turn;       /* the running request that decodes first, where not all can */
     firn_scheduler_figures figures;
 };

@@ -153,7 +153,7 @@ static uint64_t bytes_needed(const eng_request *request)
     uint64_t bytes = 0;
     for (size_t i = 0; i < request->n_timelines; i++) {
         const eng_timeline *const t = &request->timelines[i];
-        const size_t n_pages = (t->n_ids + KERN_CHUNK) / KERN_CHUNK - t->session->cached / KERN_CHUNK;
+        const size_t n_pages = (t->n_ids + KERN_CHUNK) / KERN_CHUNK - eng_session_stored(t->session) / KERN_CHUNK;
         bytes += firn_model_session_bytes(t->model, (uint32_t)(n_pages * KERN_CHUNK), t->session->cache.types);
     }
     return bytes;
@@ -191,7 +191,7 @@ static const eng_request *find_running(const firn_scheduler *s, uint64_t ticket)
 static size_t count_led(const eng_timeline *timeline, const eng_timeline *other)
 {
     const size_t n_kept = timeline->session->cached, n_computed = other->session->cached;
-    const size_t most = other->n_ids < timeline->n_ids ? other->n_ids : timeline->n_ids - 1;
+    const size_t most = other->n_ids < timeline->n_ids ? other->n_ids : timeline->n_ids;
     if (other->lane != timeline->lane || n_computed >= most)
         return 0;
     const size_t n = eng_count_equal(other->ids, timeline->ids, most);

@@ -244,7 +244,7 @@ firn_status eng_request_equip(firn_scheduler *scheduler, eng_request *request, f
         if (status == FIRN_OK)
             status = eng_session_create(t->model, t->lane->pages, options->n_ctx, options->n_batch, &t->session, error);
         if (status == FIRN_OK)
-            eng_prefix_take(t->lane->tree, t->ids, t->n_ids - 1, t->session, &t->place);
+            eng_prefix_take(t->lane->tree, t->ids, t->n_ids, t->session, &t->place);
         t->followed = false;
     }
     return status;
@@ -265,7 +265,7 @@ bool eng_request_follows(firn_scheduler *scheduler, eng_request *request, size_t
     if (n > n_cached) {
         firn_session_rewind(own->session, 0);
         eng_prefix_leave(&own->place);
-        const size_t n_taken = eng_prefix_take(own->lane->tree, own->ids, own->n_ids - 1, own->session, &own->place);
+        const size_t n_taken = eng_prefix_take(own->lane->tree, own->ids, own->n_ids, own->session, &own->place);
         scheduler->figures.n_reused += n_taken > n_cached ? n_taken - n_cached : 0;
     }
     return false;
@@ -294,7 +294,7 @@ bool eng_request_extend(eng_request *request)
     if (n == request->n_timelines)
         return true;
     for (size_t i = 0; i <= n; i++)
-        eng_session_cut(request->timelines[i].session, request->timelines[i].session->cached);
+        eng_session_cut(request->timelines[i].session, eng_session_stored(request->timelines[i].session));
     return false;
 }
 

@@ -128,9 +128,11 @@ void eng_session_cut(firn_session *session, size_t n_keep)
 {
     if (session->cached > n_keep)
         session->cached = n_keep;
+    if (session->known > n_keep)
+        session->known = n_keep;
     if (window_begin(session, n_keep) < session->first_local * KERN_CHUNK)
-        session->cached = 0;
-    const size_t n_pages = whole_chunks(session->cached);
+        session->cached = session->known = 0;
+    const size_t n_pages = whole_chunks(eng_session_stored(session));
     release_pages(session, ENG_GLOBAL, n_pages, SIZE_MAX);
     release_pages(session, ENG_LOCAL, n_pages > session->first_local ? n_pages : session->first_local, SIZE_MAX);
     if (session->cached == 0)
@@ -154,16 +156,25 @@ static bool own_page(firn_session *session, eng_group group, size_t index)
     if (page == NULL)
         return false;
     if (old != NULL) {
-        eng_page_copy(session->pages, group, page, old, (uint32_t)(session->cached % KERN_CHUNK));
+        eng_page_copy(session->pages, group, page, old, (uint32_t)(eng_session_stored(session) % KERN_CHUNK));
         eng_page_release(session->pages, group, old);
     }
     *slot = page;
     return true;
 }
 
+/* The pages that n_more tokens are written to: [*first, *end). */
+static void written_pages(const firn_session *session, size_t n_more, size_t *first, size_t *end)
+{
+    const size_t n_stored = eng_session_stored(session), n = session->cached + n_more;
+    *first = n_stored / KERN_CHUNK;
+    *end = n > n_stored ? whole_chunks(n) : 0;
+}
+
 bool eng_session_has_room(const firn_session *session, size_t n_more)
 {
-    const size_t first = session->cached / KERN_CHUNK, end = whole_chunks(session->cached + n_more);
+    size_t first, end;
+    written_pages(session, n_more, &first, &end);
     for (int g = 0; g < ENG_GROUPS; g++)
         for (size_t i = first; has_group(session, g) && i < end; i++)
             if (!owns_page(session, g, i))
@@ -173,7 +184,8 @@ bool eng_session_has_room(const firn_session *session, size_t n_more)
 
 bool eng_session_extend(firn_session *session, size_t n_more)
 {
-    const size_t first = session->cached / KERN_CHUNK, end = whole_chunks(session->cached + n_more);
+    size_t first, end;
+    written_pages(session, n_more, &first, &end);
     const size_t visible = window_begin(session, session->cached);
     if (has_group(session, ENG_LOCAL) && visible > SPARE_LOCAL_POSITIONS) {
         const size_t first_local = (visible - SPARE_LOCAL_POSITIONS) / KERN_CHUNK;
@@ -260,8 +272,9 @@ void firn_session_rewind(firn_session *session, size_t n_keep)
     if (n_keep < session->length) {
         session->length = n_keep;
         session->logits = NULL;
-        eng_session_cut(session, n_keep);
     }
+    if (n_keep < eng_session_stored(session))
+        eng_session_cut(session, n_keep);
 }
 
 size_t firn_session_length(const firn_session *session)

@@ -16,6 +16,7 @@ struct firn_session {
     uint32_t n_batch; /* of its own batch */
     size_t length;    /* tokens in the timeline */
     size_t cached;    /* tokens with keys and values; equal to length but within a step, or 0 when these were let go */
+    size_t known;     /* where it is more: those that are there before they are appended, for ids[cached, known) */
     int32_t *ids;     /* [n_ctx] */
     firn_batch *own;  /* made when the session is first advanced alone */
     const float *logits; /* after the last token; NULL where there are none */
@@ -31,13 +32,19 @@ struct firn_session {
 firn_status eng_session_create(firn_model *model, eng_pages *pages, uint32_t n_ctx, uint32_t n_batch,
                                firn_session **out, firn_error *error);
 
+/* Positions with keys and values. A token that is appended for its logits, and has them already, writes nothing. */
+static inline size_t eng_session_stored(const firn_session *session)
+{
+    return session->known > session->cached ? session->known : session->cached;
+}
+
 /*
- * Makes room for n_more positions after the cached ones, in pages that the session holds alone, and lets go what no
- * later token sees. False: there is no page left; what was taken goes with the next eng_session_cut.
+ * Makes room for n_more positions after the cached ones, and lets go what no later token sees. What is written to are
+ * pages that the session holds alone. False: there is no page left; what was taken goes with the next eng_session_cut.
  */
 bool eng_session_extend(firn_session *session, size_t n_more);
 
-/* Whether it has all pages for them already, and alone. */
+/* Whether it has all pages for them already. */
 bool eng_session_has_room(const firn_session *session, size_t n_more);
 
 /* Lets go the pages behind the first n_keep positions; all pages, if a window that is needed then was let go before. */

@@ -3,6 +3,7 @@
  * A request's tokens are the same alone and among others, whatever was kept of its beginning, put off, cancelled beside
  * it or shared with it; and what firn.h says of the scheduler's order, limits and errors.
  */
+#include "engine/session.h"
 #include "tests/support/effort.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
@@ -93,16 +94,21 @@ static void guide(request_case *c, uint32_t n_vocab, uint64_t *state)
         memcpy(c->negative, c->prompt, draw(state, (uint32_t)most + 1) * sizeof *c->negative);
 }
 
-/* Prompts that share beginnings of all lengths; some are the same, with other settings or another sequence. */
+/* Prompts that share beginnings of all lengths; some are the same, with other settings or another sequence. Many end
+ * where a page does, or a token before or behind. */
 static void make_case(const fixture *f, int number, uint64_t *state)
 {
     request_case *const c = &f->cases[number];
     const uint32_t n_vocab = firn_model_describe(f->model).n_vocab;
     *c = (request_case){.parameters = firn_generation_parameters_default(), .sequence = draw(state, 3)};
     c->n_prompt = 1 + draw(state, draw(state, 4) == 0 ? LONGEST_PROMPT : 80);
+    if (draw(state, 3) == 0)
+        c->n_prompt = KERN_CHUNK * (1 + draw(state, 3)) - 1 + draw(state, 3);
     support_ids((uint64_t)number, n_vocab, c->prompt, c->n_prompt);
     if (number > 0) {
         const request_case *const other = &f->cases[draw(state, (uint32_t)number)];
+        if (draw(state, 3) == 0)
+            c->n_prompt = other->n_prompt;
         const size_t most = other->n_prompt < c->n_prompt ? other->n_prompt : c->n_prompt;
         const size_t shared = draw(state, 2) == 0 ? most : draw(state, (uint32_t)most + 1);
         memcpy(c->prompt, other->prompt, shared * sizeof *c->prompt);

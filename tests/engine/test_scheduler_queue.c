@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What firn.h says of the order of requests, of cancelling, of memory, and of what is refused. */
+#include "engine/session.h"
 #include "tests/support/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 
@@ -174,10 +175,41 @@ Test(scheduler_queue, a_prompt_is_computed_once)
         cr_assert_eq(submit(&f, &all[i], 0, 150, 0, NULL), FIRN_OK);
     run(&f);
     const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
-    cr_expect_eq(figures.n_tokens, 150u + REQUESTS - 1, "the prompt, and its last token for each other");
+    cr_expect_eq(figures.n_tokens, 150u + 1, "the prompt, and its last token once for all others");
     cr_expect_eq(figures.n_reused, 149u * (REQUESTS - 1));
     cr_expect_eq(figures.n_generated, (uint64_t)REQUESTS);
     tear_down(&f);
+}
+
+/* Texts with the same prompt share all its pages until they write behind it: nobody copies one that is full. */
+Test(scheduler_queue, a_whole_prompt_is_shared)
+{
+    static const size_t lengths[] = {KERN_CHUNK - 1, KERN_CHUNK, 2 * KERN_CHUNK - 1, 2 * KERN_CHUNK,
+                                     2 * KERN_CHUNK + 1};
+    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+        const size_t length = lengths[n], n_whole = length / KERN_CHUNK, n_part = length % KERN_CHUNK != 0;
+        const size_t of_a_text = length % KERN_CHUNK == KERN_CHUNK - 1 ? 2 : 1; /* pages that three tokens reach */
+        fixture f = set_up(n_whole + n_part + of_a_text * REQUESTS, 0);
+        const uint64_t page = firn_model_session_bytes(f.model, 1, support_f16);
+        heard all[REQUESTS] = {0};
+        bool more;
+        f.parameters.n_predict = 3;
+        for (size_t i = 0; i < REQUESTS; i++)
+            cr_assert_eq(submit(&f, &all[i], 0, length, 0, NULL), FIRN_OK);
+        for (int i = 0; i < 2; i++)
+            cr_assert_eq(firn_scheduler_step(f.scheduler, &more, NULL), FIRN_OK);
+        firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
+        cr_expect_eq(figures.n_running, (uint32_t)REQUESTS);
+        cr_expect_eq(figures.bytes_in_use, (n_whole + n_part + 1) * page, "%zu: one has a page of its own", length);
+        cr_expect_eq(all[REQUESTS - 1].n_tokens, 1u);
+        run(&f);
+        figures = firn_scheduler_measure(f.scheduler);
+        cr_expect_eq(figures.n_preempted, 0u);
+        cr_expect_eq(figures.n_tokens, length + 1 + 2 * REQUESTS, "%zu: the end of the prompt twice", length);
+        for (size_t i = 0; i < REQUESTS; i++)
+            cr_expect_eq(all[i].n_tokens, 3u);
+        tear_down(&f);
+    }
 }
 
 /* Far more than fit the memory at once; every fourth with a priority of its own. */
@@ -386,7 +418,7 @@ Test(scheduler_queue, negative_prompts_are_computed_once)
         cr_assert_eq(submit_guided(&f, &all[i], 100, 90, NULL), FIRN_OK);
     run(&f);
     const firn_scheduler_figures figures = firn_scheduler_measure(f.scheduler);
-    cr_expect_eq(figures.n_tokens, PROMPT + 90u + 2 * (REQUESTS - 1));
+    cr_expect_eq(figures.n_tokens, PROMPT + 90u + 2, "the last tokens once for all others");
     cr_expect_eq(figures.n_reused, (PROMPT - 1 + 89u) * (REQUESTS - 1));
     cr_expect_eq(figures.n_generated, (uint64_t)REQUESTS);
     tear_down(&f);
