@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { LEAST_ROOM = 16 };
 
@@ -33,4 +34,19 @@ bool base_grow(void *array, size_t *room, size_t needed, size_t width)
         return false;
     *room = wanted;
     return true;
+}
+
+void *base_zeros(size_t count, size_t width)
+{
+    size_t bytes;
+    if (!base_multiply_size(count, width, &bytes) || bytes == 0)
+        return NULL;
+    void *const map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return map != MAP_FAILED ? map : NULL;
+}
+
+void base_zeros_free(void *zeros, size_t count, size_t width)
+{
+    if (zeros != NULL)
+        munmap(zeros, count * width);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/candidates.h"
 
+#include "base/memory.h"
 #include "engine/logprobs.h"
 #include "engine/ranking.h"
 #include "kernels/math.h"
@@ -9,24 +10,26 @@
 
 enum { BLOCK = KERN_PIECE };
 
+/* Arrays of a vocabulary, one behind the other; what no stage touches is never made. */
+static const size_t bytes_of_a_token = 2 * sizeof(eng_candidate) + 2 * sizeof(float);
+
 bool eng_candidates_create(eng_candidates *c, uint32_t n_vocab, const kern_table *kernels)
 {
     *c = (eng_candidates){.kernels = kernels, .n_vocab = n_vocab, .n_blocks = (n_vocab - 1) / BLOCK + 1};
     c->blocks = calloc(c->n_blocks, sizeof *c->blocks);
-    c->memory = calloc(n_vocab, sizeof *c->memory);
-    c->keys = calloc(n_vocab, sizeof *c->keys); /* pages that no stage touches are never made */
-    c->own = calloc(n_vocab, sizeof *c->own);
-    c->weights = calloc(n_vocab, sizeof *c->weights);
-    return c->blocks != NULL && c->memory != NULL && c->keys != NULL && c->own != NULL && c->weights != NULL;
+    c->memory = base_zeros(n_vocab, bytes_of_a_token);
+    if (c->blocks == NULL || c->memory == NULL)
+        return false;
+    c->keys = c->memory + n_vocab;
+    c->own = (float *)(void *)(c->keys + n_vocab);
+    c->weights = c->own + n_vocab;
+    return true;
 }
 
 void eng_candidates_free(eng_candidates *c)
 {
     free(c->blocks);
-    free(c->memory);
-    free(c->keys);
-    free(c->own);
-    free(c->weights);
+    base_zeros_free(c->memory, c->n_vocab, bytes_of_a_token);
 }
 
 void eng_candidates_begin(eng_candidates *c, const float *logits)

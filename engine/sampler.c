@@ -77,9 +77,9 @@ firn_status eng_sampler_create(const firn_generation_parameters *parameters, uin
     sampler->words = words;
     sampler->picked = -1;
     sampler->steering = steering_at_start(parameters);
-    sampler->marks = calloc(n_vocab, sizeof *sampler->marks);
-    sampler->marked = calloc(n_vocab, sizeof *sampler->marked);
-    sampler->adaptive_weights = calloc(n_vocab, sizeof *sampler->adaptive_weights); /* mostly never touched */
+    sampler->marks = base_zeros(n_vocab, sizeof *sampler->marks); /* like the next two, mostly never touched */
+    sampler->marked = base_zeros(n_vocab, sizeof *sampler->marked);
+    sampler->adaptive_weights = base_zeros(n_vocab, sizeof *sampler->adaptive_weights);
     sampler->kernels = kern_table_for(level);
     if (!eng_candidates_create(&sampler->candidates, n_vocab, &sampler->kernels) || sampler->marks == NULL ||
         sampler->marked == NULL || sampler->adaptive_weights == NULL)
@@ -96,11 +96,12 @@ void firn_sampler_release(firn_sampler *sampler)
 {
     if (sampler == NULL)
         return;
+    const uint32_t n_vocab = sampler->candidates.n_vocab;
+    base_zeros_free(sampler->marks, n_vocab, sizeof *sampler->marks);
+    base_zeros_free(sampler->marked, n_vocab, sizeof *sampler->marked);
+    base_zeros_free(sampler->adaptive_weights, n_vocab, sizeof *sampler->adaptive_weights);
     eng_candidates_free(&sampler->candidates);
     eng_words_free(&sampler->words);
-    free(sampler->marks);
-    free(sampler->marked);
-    free(sampler->adaptive_weights);
     free(sampler->seen);
     free(sampler->z);
     free(sampler->bans);

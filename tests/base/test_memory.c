@@ -47,3 +47,18 @@ Test(memory, nothing_to_hold_changes_nothing)
     cr_expect(base_resize(&array, 5, 0));
     cr_expect_null(array);
 }
+
+Test(memory, zeros_are_zero_and_no_more_than_there_is)
+{
+    enum { COUNT = 5000 };
+    uint16_t *const zeros = base_zeros(COUNT, sizeof *zeros);
+    cr_assert_not_null(zeros);
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert_eq(zeros[i], 0);
+        zeros[i] = (uint16_t)i;
+    }
+    base_zeros_free(zeros, COUNT, sizeof *zeros);
+    base_zeros_free(NULL, COUNT, sizeof *zeros);
+    cr_expect_null(base_zeros(SIZE_MAX / 2, 3));
+    cr_expect_null(base_zeros(SIZE_MAX, 1));
+}
