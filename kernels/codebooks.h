@@ -13,4 +13,7 @@ extern const uint64_t kern_iq2_xxs_values[256], kern_iq2_xs_values[512], kern_iq
 extern const uint64_t kern_iq1_s_values[2048];
 extern const uint32_t kern_iq3_xxs_values[256], kern_iq3_s_values[512];
 
+/* The types that have them. */
+#define KERN_CODEBOOKS(X) X(IQ2_XXS) X(IQ2_XS) X(IQ2_S) X(IQ3_XXS) X(IQ3_S) X(IQ1_S) X(IQ1_M)
+
 #endif

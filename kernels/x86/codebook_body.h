@@ -80,8 +80,6 @@ ALWAYS_INLINE void codebook_tile(const kern_type type, const uint16_t *words, co
     _mm256_storeu_ps(out + 8, high);
 }
 
-#define FIRN_CODEBOOKS(X) X(IQ2_XXS) X(IQ2_XS) X(IQ2_S) X(IQ3_XXS) X(IQ3_S) X(IQ1_S) X(IQ1_M)
-
 /* Where the type's words are: behind an expanded tile. */
 ALWAYS_INLINE uint16_t *words_at(const kern_matrix *weights, uint8_t *scratch)
 {
@@ -95,7 +93,7 @@ static void prepare_codebook(const kern_matrix *weights, uint8_t *scratch)
     case KERN_##name:                                        \
         fill_words(KERN_##name, words_at(weights, scratch)); \
         break;
-        FIRN_CODEBOOKS(FIRN_CASE)
+        KERN_CODEBOOKS(FIRN_CASE)
 #undef FIRN_CASE
     default:
         break;
@@ -109,7 +107,7 @@ static void expand_any_codebook(const kern_matrix *weights, uint32_t tile, uint8
     case KERN_##name:                                                                     \
         expand_codebook(KERN_##name, words_at(weights, scratch), weights, tile, scratch); \
         break;
-        FIRN_CODEBOOKS(FIRN_CASE)
+        KERN_CODEBOOKS(FIRN_CASE)
 #undef FIRN_CASE
     default:
         break;
@@ -128,7 +126,7 @@ static void codebook_column(const kern_matrix *weights, uint32_t tile_begin, uin
     case KERN_##name:                                                                \
         codebook_tile(KERN_##name, words_at(weights, scratch), weights, t, &in, to); \
         break;
-            FIRN_CODEBOOKS(FIRN_CASE)
+            KERN_CODEBOOKS(FIRN_CASE)
 #undef FIRN_CASE
         default:
             break;
