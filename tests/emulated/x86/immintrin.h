@@ -184,50 +184,25 @@ EMULATED __m256 emulated_extract(__m512 a, int which)
 }
 #define _mm512_extractf32x8_ps emulated_extract
 
-EMULATED __m512i emulated_widen_bytes(__m128i a)
-{
-    const emulated_halves x = {.half_ints = {_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))}};
-    return x.ints;
-}
-#define _mm512_cvtepu8_epi32 emulated_widen_bytes
-
-EMULATED __m512i emulated_widen_signed(__m128i a)
-{
-    const emulated_halves x = {.half_ints = {_mm256_cvtepi8_epi32(a), _mm256_cvtepi8_epi32(_mm_srli_si128(a, 8))}};
-    return x.ints;
-}
-#define _mm512_cvtepi8_epi32 emulated_widen_signed
-
-EMULATED __m512i emulated_widen_words(__m256i a)
-{
-    const emulated_halves x = {.half_ints = {_mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)),
-                                             _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1))}};
-    return x.ints;
-}
-#define _mm512_cvtepu16_epi32 emulated_widen_words
-
-EMULATED __m512i emulated_widen_bytes_to_words(__m256i a)
-{
-    const emulated_halves x = {.half_ints = {_mm256_cvtepu8_epi16(_mm256_castsi256_si128(a)),
-                                             _mm256_cvtepu8_epi16(_mm256_extracti128_si256(a, 1))}};
-    return x.ints;
-}
-#define _mm512_cvtepu8_epi16 emulated_widen_bytes_to_words
-
-EMULATED __m512i emulated_widen_bytes_to_eight(__m128i a)
-{
-    const emulated_halves x = {.half_ints = {_mm256_cvtepu8_epi64(a), _mm256_cvtepu8_epi64(_mm_srli_si128(a, 4))}};
-    return x.ints;
-}
-#define _mm512_cvtepu8_epi64 emulated_widen_bytes_to_eight
-
-EMULATED __m512i emulated_widen_signed_words(__m256i a)
-{
-    const emulated_halves x = {.half_ints = {_mm256_cvtepi16_epi32(_mm256_castsi256_si128(a)),
-                                             _mm256_cvtepi16_epi32(_mm256_extracti128_si256(a, 1))}};
-    return x.ints;
-}
-#define _mm512_cvtepi16_epi32 emulated_widen_signed_words
+/* Each half of the result comes of a half of `a`: low, high. */
+#define EMULATED_WIDEN(name, source, low, high)                                                   \
+    EMULATED __m512i emulated_widen_##name(source a)                                              \
+    {                                                                                             \
+        const emulated_halves x = {.half_ints = {_mm256_cvt##name(low), _mm256_cvt##name(high)}}; \
+        return x.ints;                                                                            \
+    }
+EMULATED_WIDEN(epu8_epi32, __m128i, a, _mm_srli_si128(a, 8))
+EMULATED_WIDEN(epi8_epi32, __m128i, a, _mm_srli_si128(a, 8))
+EMULATED_WIDEN(epu8_epi64, __m128i, a, _mm_srli_si128(a, 4))
+EMULATED_WIDEN(epu8_epi16, __m256i, _mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1))
+EMULATED_WIDEN(epu16_epi32, __m256i, _mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1))
+EMULATED_WIDEN(epi16_epi32, __m256i, _mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1))
+#define _mm512_cvtepu8_epi32  emulated_widen_epu8_epi32
+#define _mm512_cvtepi8_epi32  emulated_widen_epi8_epi32
+#define _mm512_cvtepu8_epi64  emulated_widen_epu8_epi64
+#define _mm512_cvtepu8_epi16  emulated_widen_epu8_epi16
+#define _mm512_cvtepu16_epi32 emulated_widen_epu16_epi32
+#define _mm512_cvtepi16_epi32 emulated_widen_epi16_epi32
 
 EMULATED __m128i emulated_narrow_eight_to_words(__m512i a)
 {
