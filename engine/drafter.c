@@ -101,12 +101,10 @@ firn_status firn_drafter_advance(firn_drafter *drafter, firn_generation *generat
     text->ids = session->ids;
     text->n_ids = next.n_keep + 1;
     text->most = session->n_ctx - (uint32_t)text->n_ids;
-    firn_status status = eng_drafting_make(d, &text, 1, (eng_plain_step){1, 1}, ENG_MOST_DRAFTS, true, error);
-    if (status != FIRN_OK)
-        return status;
+    eng_drafting_make(d, &text, 1, (eng_plain_step){1, 1}, ENG_MOST_DRAFTS, true);
     drafted_step step = {.text = text, .error = error};
     const double start = base_seconds();
-    status =
+    firn_status status =
         firn_session_append(session, text->ids + next.n_keep, 1 + text->n_drafts, FIRN_LOGITS_ALL, take, &step, error);
     status = status != FIRN_OK ? status : step.status;
     if (status != FIRN_OK)

@@ -40,6 +40,8 @@ firn_status firn_drafter_advance(firn_drafter *drafter, firn_generation *generat
 typedef struct firn_drafter_figures {
     uint64_t n_drafted, n_accepted;             /* tokens drafted, and of them those that came true; */
     uint64_t n_model_drafted, n_model_accepted; /* of these, the draft model's */
+    firn_error
+        fault; /* why that drafts no more, as it failed; no text ends with it. fault.status FIRN_OK: it did not */
 } firn_drafter_figures;
 
 firn_drafter_figures firn_drafter_measure(const firn_drafter *drafter);

@@ -32,9 +32,15 @@ void eng_drafting_end(eng_drafting *drafting)
     free(drafting->owners);
 }
 
+/* Whether there is a draft model, which didn't fail. */
+static bool has_model(const eng_drafting *d)
+{
+    return d->options.draft_model != NULL && d->figures.fault.status == FIRN_OK;
+}
+
 bool eng_drafting_reserve(eng_drafting *drafting, size_t n_texts)
 {
-    if (n_texts <= drafting->room || drafting->options.draft_model == NULL)
+    if (n_texts <= drafting->room || !has_model(drafting))
         return true;
     const size_t room = 2 * n_texts;
     if (!base_resize(&drafting->entries, room, sizeof *drafting->entries) ||
@@ -215,12 +221,22 @@ static firn_status run_round(eng_drafting *d, size_t *n_entries, firn_error *err
     return FIRN_OK;
 }
 
+/* Gives back what the draft model has of texts, and what it drafted for them in this step. */
+static void give_up(eng_drafted *const *texts, size_t n_texts)
+{
+    for (size_t i = 0; i < n_texts; i++) {
+        eng_draft_line_stop(&texts[i]->line);
+        if (texts[i]->wanted > 0 || texts[i]->n_rounds > 0)
+            texts[i]->n_drafts = texts[i]->wanted = texts[i]->n_rounds = 0;
+    }
+}
+
 /* Drafts with the draft model for texts that have none. */
-static firn_status draft_by_model(eng_drafting *d, eng_drafted *const *texts, size_t n_texts, uint32_t room,
-                                  firn_error *error)
+static void draft_by_model(eng_drafting *d, eng_drafted *const *texts, size_t n_texts, uint32_t room)
 {
     uint32_t n_drafting = 0;
     size_t n_entries = 0, n_caught_up = 0, most_lacking;
+    firn_error *const fault = &d->figures.fault;
     firn_status status = FIRN_OK;
     bool trial;
     for (size_t i = 0; i < n_texts; i++)
@@ -236,18 +252,19 @@ static firn_status draft_by_model(eng_drafting *d, eng_drafted *const *texts, si
             eng_pace_forget(&text->acceptance);
         n_caught_up += eng_draft_line_lacks(&text->line, text->ids, text->n_ids, most_lacking);
         room -= text->wanted;
-        status = follow(d, text, most_lacking, &n_entries, error);
+        status = follow(d, text, most_lacking, &n_entries, fault);
     }
     while (n_entries > 0 && status == FIRN_OK)
-        status = run_round(d, &n_entries, error);
+        status = run_round(d, &n_entries, fault);
     for (size_t i = 0; i < n_texts; i++)
         if (texts[i]->n_rounds > 0)
             eng_generation_forget(texts[i]->generation);
-    return status;
+    if (status != FIRN_OK)
+        give_up(texts, n_texts);
 }
 
-firn_status eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts, size_t n_texts, eng_plain_step plain,
-                              uint32_t room, bool alone, firn_error *error)
+void eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts, size_t n_texts, eng_plain_step plain,
+                       uint32_t room, bool alone)
 {
     eng_drafting *const d = drafting;
     d->plain = plain;
@@ -261,7 +278,10 @@ firn_status eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts,
         room -= text->n_drafts;
         d->plain.n_rows += text->n_drafts;
     }
-    return d->options.draft_model != NULL && alone ? draft_by_model(d, texts, n_texts, room, error) : FIRN_OK;
+    if (has_model(d) && alone)
+        draft_by_model(d, texts, n_texts, room);
+    else if (d->figures.fault.status != FIRN_OK) /* also of those who were not in that step */
+        give_up(texts, n_texts);
 }
 
 /* ---- taking ---- */
@@ -304,7 +324,7 @@ void eng_drafting_learn(eng_drafting *drafting, eng_drafted *const *texts, size_
         n_drafts += texts[i]->n_rounds > 0 ? texts[i]->n_drafts : 0;
         n_rounds += texts[i]->n_rounds;
     }
-    if (d->options.draft_model == NULL || !alone)
+    if (!has_model(d) || !alone)
         return;
     const double together = d->seconds + (n_drafts > 0 ? seconds - eng_pace_plain_seconds(&d->pace, d->plain) : 0);
     for (size_t i = 0; i < n_texts; i++) {

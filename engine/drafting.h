@@ -66,10 +66,11 @@ bool eng_drafting_reserve(eng_drafting *drafting, size_t n_texts);
 
 /*
  * Drafts for a step in which n_rows go through the model anyway, one for each of these texts at least: `room` tokens at
- * most. `alone`: no prompts are in it, so that the draft model may draft.
+ * most. `alone`: no prompts are in it, so that the draft model may draft. Where that fails it drafts no more, and the
+ * texts go on without: drafts are only guesses.
  */
-firn_status eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts, size_t n_texts, eng_plain_step plain,
-                              uint32_t room, bool alone, firn_error *error);
+void eng_drafting_make(eng_drafting *drafting, eng_drafted *const *texts, size_t n_texts, eng_plain_step plain,
+                       uint32_t room, bool alone);
 
 /*
  * Takes the logits after row `index` of a text: 0 is that of the token that is due, i that of draft i. True: the token

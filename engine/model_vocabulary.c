@@ -52,7 +52,7 @@ firn_status eng_models_check_tokens(const firn_model *model, const firn_model *o
 {
     const size_t longest = firn_token_longest(model), longest_other = firn_token_longest(other);
     const size_t room = longest > longest_other ? longest : longest_other;
-    const uint32_t n_vocab = model->hyperparameters->n_vocab, n_other = other->hyperparameters->n_vocab;
+    const uint32_t n_vocab = firn_model_describe(model).n_vocab, n_other = firn_model_describe(other).n_vocab;
     firn_status status = FIRN_OK;
     char *const bytes = malloc(2 * room + 1);
     if (bytes == NULL)

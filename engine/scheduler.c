@@ -88,6 +88,7 @@ firn_scheduler_figures firn_scheduler_measure(const firn_scheduler *scheduler)
     figures.n_accepted = drafts.n_accepted;
     figures.n_model_drafted = drafts.n_model_drafted;
     figures.n_model_accepted = drafts.n_model_accepted;
+    figures.draft_fault = drafts.fault;
     figures.n_running = (uint32_t)scheduler->n_running;
     figures.bytes_in_use = atomic_load_explicit(&scheduler->budget.in_use, memory_order_relaxed);
     return figures;
@@ -212,12 +213,12 @@ static bool has_rows(const eng_request *request)
 }
 
 /* Drafts for those who decode on one timeline, as far as rows are left. */
-static firn_status plan_drafts(firn_scheduler *s, uint32_t left, firn_error *error)
+static void plan_drafts(firn_scheduler *s, uint32_t left)
 {
     eng_plain_step plain = {0, 0};
     s->n_drafted = 0;
     if (s->options.n_draft == 0)
-        return FIRN_OK;
+        return;
     for (size_t i = 0; i < s->n_running; i++) {
         eng_request *const request = s->running[i];
         eng_timeline *const timeline = &request->timelines[0];
@@ -234,11 +235,9 @@ static firn_status plan_drafts(firn_scheduler *s, uint32_t left, firn_error *err
         drafted->most = s->options.n_ctx - (uint32_t)timeline->n_ids;
         s->drafted[s->n_drafted++] = drafted;
     }
-    const firn_status status =
-        eng_drafting_make(&s->drafting, s->drafted, s->n_drafted, plain, left, s->decodes_only, error);
-    for (size_t i = 0; i < s->n_running && status == FIRN_OK; i++)
+    eng_drafting_make(&s->drafting, s->drafted, s->n_drafted, plain, left, s->decodes_only);
+    for (size_t i = 0; i < s->n_running; i++)
         s->running[i]->timelines[0].n_rows += s->running[i]->drafted.n_drafts;
-    return status;
 }
 
 /* Leaves a request that has all the memory fewer rows, and in the end none. */
@@ -503,30 +502,13 @@ static firn_status run_entries(firn_scheduler *s, firn_error *error)
     return FIRN_OK;
 }
 
-/* Ends those for whom there were to be drafts. */
-static void fail_drafted(firn_scheduler *s, firn_status status, const firn_error *error)
-{
-    s->n_stepped = 0;
-    for (size_t i = 0; i < s->n_running; i++)
-        if (s->running[i]->drafted.wanted > 0)
-            s->stepped[s->n_stepped++] = s->running[i];
-    fail_all(s, status, error);
-}
-
 static firn_status run_step(firn_scheduler *s, firn_error *error)
 {
-    firn_error fault = {0};
     uint32_t left;
     plan_rows(s, &left);
     const double start = base_seconds();
-    const firn_status status = plan_drafts(s, left, &fault);
+    plan_drafts(s, left);
     s->figures.draft_seconds += base_seconds() - start;
-    if (status != FIRN_OK) {
-        fail_drafted(s, status, &fault);
-        if (error != NULL)
-            *error = fault;
-        return status;
-    }
     make_entries(s);
     return s->n_stepped > 0 ? run_entries(s, error) : FIRN_OK;
 }

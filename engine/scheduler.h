@@ -98,6 +98,7 @@ typedef struct firn_scheduler_figures {
     uint64_t n_generated;                       /* tokens picked */
     uint64_t n_drafted, n_accepted;             /* tokens drafted, and of them those that came true; */
     uint64_t n_model_drafted, n_model_accepted; /* of these, the draft model's */
+    firn_error draft_fault;                     /* as in firn_drafter_figures */
     uint64_t n_preempted;                       /* times that a request was put off */
     uint64_t n_evicted;                         /* pages of kept beginnings that were let go */
     uint32_t n_running, n_waiting;

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "tools/common_context.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 
 static firn_status read_p_min(const char *text, double *p_min, firn_error *error)
@@ -61,6 +62,12 @@ void tool_draft_close(tool_draft *draft)
 {
     firn_model_release(draft->model);
     *draft = (tool_draft){0};
+}
+
+void tool_draft_print_fault(const firn_error *fault)
+{
+    if (fault->status != FIRN_OK)
+        fprintf(stderr, "draft model: it failed, and texts went on without: %s\n", fault->message);
 }
 
 firn_status tool_draft_create(const tool_draft *draft, const firn_model *model, firn_drafter **out, firn_error *error)

@@ -56,6 +56,9 @@ firn_status tool_draft_open(const tool_draft_options *options, bool helps, firn_
                             tool_draft *out, firn_error *error);
 void tool_draft_close(tool_draft *draft);
 
+/* Says on standard error why a draft model drafted no more, if it failed. */
+void tool_draft_print_fault(const firn_error *fault);
+
 /* For texts of one timeline. */
 firn_status tool_draft_create(const tool_draft *draft, const firn_model *model, firn_drafter **out, firn_error *error);
 

@@ -2,6 +2,7 @@
 #include "tools/common_interactive.h"
 
 #include "base/clock.h"
+#include "tools/common_draft.h"
 #include "tools/common_system.h"
 #include "tools/common_terminal.h"
 
@@ -389,6 +390,7 @@ static firn_status stats_command(talk *t, const char *argument, firn_error *erro
     print_rate("generated:   ", s->n_generated, s->answer_seconds);
     fprintf(stderr, "drafted:     %llu tokens in this conversation, %llu of them came true\n",
             (unsigned long long)drafts.n_drafted, (unsigned long long)drafts.n_accepted);
+    tool_draft_print_fault(&drafts.fault);
     fprintf(stderr, "context:     %zu of %u tokens, %zu messages\n", t->n_ids, firn_session_context(t->session),
             t->chat->conversation.count);
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));

@@ -85,6 +85,7 @@ void generate_print_summary(const generate_run *r)
     if (drafts.n_drafted > 0)
         fprintf(stderr, "drafted:     %llu tokens, %llu of them came true\n", (unsigned long long)drafts.n_drafted,
                 (unsigned long long)drafts.n_accepted);
+    tool_draft_print_fault(&drafts.fault);
     if (generate_count(r) > 0)
         fprintf(stderr, "first token: %.0f ms after the start\n", 1e3 * (r->first_token - r->start));
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));

@@ -288,6 +288,7 @@ static void print_figures(const run *r)
         fprintf(stderr, "drafted:     %llu tokens%s, %llu of them came true\n",
                 (unsigned long long)r->drafted.n_drafted, r->ranks.n > 1 ? " on rank 0" : "",
                 (unsigned long long)r->drafted.n_accepted);
+    tool_draft_print_fault(&r->drafted.fault);
     fprintf(stderr, "peak memory: %.0f MiB\n", (double)tool_peak_memory() / (1 << 20));
     if (sweep_plan_seeds(&r->plan) == r->plan.n_axes)
         fprintf(stderr, "seed:        %llu\n", (unsigned long long)r->plan.base.seed);
@@ -301,13 +302,18 @@ static firn_status check_writable(const char *path, firn_error *error)
     return path == NULL || status != FIRN_OK ? status : tool_file_close(&file, false, error);
 }
 
-/* Whether a checkpoint that comes later can be opened. */
-static firn_status check_model(const run *r, const char *path, firn_error *error)
+/* Whether a checkpoint that comes later can be opened, and be drafted for. */
+static firn_status check_model(const run *r, const char *path, bool drafted, firn_error *error)
 {
     firn_model_options options = firn_model_options_default();
     firn_model *model = NULL;
+    firn_drafter *drafter = NULL;
+    firn_error fault = {0};
     options.vocabulary_only = true;
-    const firn_status status = firn_model_open(r->context, path, &options, &model, error);
+    firn_status status = firn_model_open(r->context, path, &options, &model, error);
+    if (status == FIRN_OK && drafted && tool_draft_create(&r->draft, model, &drafter, &fault) != FIRN_OK)
+        status = base_fail(error, fault.status, fault.offset, "%.200s: %s", path, fault.message);
+    firn_drafter_release(drafter);
     firn_model_release(model);
     return status;
 }
@@ -316,9 +322,9 @@ static firn_status check_models(const run *r, firn_error *error)
 {
     firn_status status = FIRN_OK;
     for (size_t i = 1; i < r->settings->models.count && status == FIRN_OK; i++)
-        status = check_model(r, r->settings->models.at[i], error);
+        status = check_model(r, r->settings->models.at[i], r->draft.model != NULL, error);
     for (size_t i = 1; i < r->settings->weakers.count && status == FIRN_OK; i++)
-        status = check_model(r, r->settings->weakers.at[i], error);
+        status = check_model(r, r->settings->weakers.at[i], false, error);
     return status;
 }
 
@@ -345,9 +351,9 @@ static firn_status run_all(run *r, firn_error *error)
     options.cpu_level = r->settings->cpu_level;
     firn_status status = firn_context_create(&options, &r->context, error);
     if (status == FIRN_OK)
-        status = check_models(r, error);
-    if (status == FIRN_OK)
         status = open_draft(r, error);
+    if (status == FIRN_OK)
+        status = check_models(r, error);
     if (status == FIRN_OK)
         status = sweep_judges_open(&r->settings->judges, r->context, &r->judges, error);
     if (status == FIRN_OK) /* a seed that was drawn */

@@ -216,6 +216,8 @@ firn_status sweep_run(firn_model *model, const sweep_run_options *options, const
         const firn_scheduler_figures figures = firn_scheduler_measure(r.scheduler);
         options->drafted->n_drafted += figures.n_drafted;
         options->drafted->n_accepted += figures.n_accepted;
+        if (options->drafted->fault.status == FIRN_OK)
+            options->drafted->fault = figures.draft_fault;
     }
     firn_scheduler_release(r.scheduler);
     free(r.slots);

@@ -18,12 +18,18 @@ typedef struct fixture {
     int32_t prompt[PROMPT];
 } fixture;
 
-static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed, uint32_t n_ctx)
+static tiny_options options_of(const char *architecture, uint64_t seed, uint32_t n_ctx)
 {
     tiny_options options = tiny_small(architecture);
     options.type = KERN_Q4_1;
     options.seed = seed;
     options.n_ctx = n_ctx;
+    return options;
+}
+
+static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed, uint32_t n_ctx)
+{
+    const tiny_options options = options_of(architecture, seed, n_ctx);
     return support_tiny_model(context, &options);
 }
 
@@ -227,6 +233,31 @@ Test(drafter, a_guess_from_fewer_logits)
     cr_expect_eq(firn_generation_ids(generation, &n_ids)[0], id);
     firn_generation_release(generation);
     firn_session_release(session);
+    tear_down(&f);
+}
+
+/* A draft model that fails drafts no more, and the text goes on. */
+Test(drafter, a_text_goes_on_without_a_model_that_fails)
+{
+    fixture f = set_up("llama");
+    const tiny_options damage = options_of("llama", 1, 512);
+    const firn_generation_parameters p = make_parameters(0);
+    const firn_drafter_options none = drafts_of(0, NULL, 0, 0);
+    firn_drafter_figures figures;
+    size_t n_plain, n_drafted, n_ids;
+    firn_generation *const plain = generate(&f, &p, false, &none, &figures, &n_plain);
+    const int32_t *const ids = firn_generation_ids(plain, &n_ids);
+    cr_expect_eq(figures.fault.status, FIRN_OK);
+    firn_model *const damaged = support_damaged_model(f.context, &damage, ids[TOKENS / 2]);
+    const firn_drafter_options some = drafts_of(5, damaged, 5, 0);
+    firn_generation *const drafted = generate(&f, &p, false, &some, &figures, &n_drafted);
+    check_same(plain, drafted);
+    cr_expect_eq(figures.fault.status, FIRN_ERROR_NUMERIC);
+    cr_expect_not_null(strstr(figures.fault.message, "damaged"), "%s", figures.fault.message);
+    cr_expect_lt(n_drafted, n_plain);
+    firn_generation_release(plain);
+    firn_generation_release(drafted);
+    firn_model_release(damaged);
     tear_down(&f);
 }
 

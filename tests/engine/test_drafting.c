@@ -17,11 +17,17 @@ typedef struct fixture {
     int32_t prompt[PROMPT];
 } fixture;
 
-static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed)
+static tiny_options options_of(const char *architecture, uint64_t seed)
 {
     tiny_options options = tiny_small(architecture);
     options.type = KERN_Q4_1;
     options.seed = seed;
+    return options;
+}
+
+static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed)
+{
+    const tiny_options options = options_of(architecture, seed);
     return support_tiny_model(context, &options);
 }
 
@@ -137,6 +143,25 @@ Test(drafting, it_gives_way)
     const firn_scheduler_figures least = run(&f, make_scheduler(&f, f.other, 3, 3 * page), drafted);
     check_same(plain, drafted);
     cr_expect_lt(least.n_model_drafted, little.n_model_drafted);
+    tear_down(&f);
+}
+
+/* A draft model that fails in the midst of texts drafts no more. None of them ends or changes, and it is told. */
+Test(drafting, texts_go_on_without_it_where_it_fails)
+{
+    const fixture f = set_up();
+    const tiny_options options = options_of("llama", 1);
+    heard plain[TEXTS], drafted[TEXTS];
+    const firn_scheduler_figures without = run(&f, make_scheduler(&f, NULL, 0, 0), plain);
+    cr_expect_eq(without.draft_fault.status, FIRN_OK);
+    firn_model *const damaged = support_damaged_model(f.context, &options, plain[0].ids[TOKENS / 2]);
+    const firn_scheduler_figures with = run(&f, make_scheduler(&f, damaged, 5, 0), drafted);
+    check_same(plain, drafted);
+    cr_expect_eq(with.draft_fault.status, FIRN_ERROR_NUMERIC);
+    cr_expect_not_null(strstr(with.draft_fault.message, "damaged"), "%s", with.draft_fault.message);
+    cr_expect_eq(with.n_generated, without.n_generated);
+    cr_expect(with.n_model_drafted < (uint64_t)TEXTS * TOKENS, "%llu", (unsigned long long)with.n_model_drafted);
+    firn_model_release(damaged);
     tear_down(&f);
 }
 

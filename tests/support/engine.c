@@ -40,6 +40,19 @@ firn_model *support_tiny_model(firn_context *context, const tiny_options *option
     return model;
 }
 
+firn_model *support_damaged_model(firn_context *context, const tiny_options *options, int32_t id)
+{
+    gguf_builder *const builder = tiny_build(options);
+    gguf_tensor *const embeddings = gguf_find_tensor(builder, "token_embd.weight");
+    const size_t row = embeddings->data.size / embeddings->dims[1];
+    memset(embeddings->data.data + (size_t)id * row, 0xff, row);
+    char *const path = gguf_write(builder);
+    gguf_destroy(builder);
+    firn_model *const model = support_model(context, path);
+    support_remove(path);
+    return model;
+}
+
 firn_session *support_session_of(firn_model *model, firn_cache_types types, uint32_t n_ctx, uint32_t n_batch)
 {
     firn_session_options options = firn_session_options_default();

@@ -11,6 +11,9 @@ firn_context *support_context(uint32_t n_threads, const char *level);
 firn_model *support_model(firn_context *context, const char *path);
 firn_model *support_tiny_model(firn_context *context, const tiny_options *options); /* its file is gone again */
 
+/* The same with an embedding of a token that is not a number: a step with that token in it fails. */
+firn_model *support_damaged_model(firn_context *context, const tiny_options *options, int32_t id);
+
 static const firn_cache_types support_f16 = {FIRN_CACHE_F16, FIRN_CACHE_F16};
 static const firn_cache_types support_q8_0 = {FIRN_CACHE_Q8_0, FIRN_CACHE_Q8_0};
 

@@ -109,6 +109,25 @@ def test_sweeps(pair):
     assert status == 0, err
 
 
+def test_a_draft_model_that_fails(pair):
+    """A text doesn't end with it, and is the same; why it drafted no more is told."""
+    with open(pair.draft, "rb") as file:
+        data = file.read()
+    damaged = pair.path("damaged.gguf")
+    with open(damaged, "wb") as file:
+        file.write(data[:-4096] + b"\xff" * 4096)
+    raw = ["--raw", "-p", PROMPT, "-n", "24", "-s", "1"]
+    drafts = ["-md", damaged, "--draft-min", "3"]
+    plain, _ = pair.output(*raw)
+    text, err = pair.output(*raw, *drafts)
+    assert text == plain and re.search("^draft model: it failed.*damaged", err, re.M), err
+    assert "draft model:" not in pair.output(*raw, "-md", pair.draft, "--draft-min", "3")[1]
+    status, _, err = pair.run("-m", find_checkpoint(), *raw, *drafts, "--jsonl", pair.path("a.jsonl"), program="sweep")
+    assert status == 0 and re.search("^draft model: it failed.*damaged", err, re.M), err
+    with open(pair.path("a.jsonl"), encoding="utf-8") as file:
+        assert json.loads(file.read())["text"].encode() in plain
+
+
 def test_what_is_wrong_is_said(pair):
     with open(pair.draft, "rb") as file:
         data = file.read()
@@ -131,6 +150,10 @@ def test_what_is_wrong_is_said(pair):
                    (["--draft-max", "16"], "--draft-max")]
         for arguments, part in refused:
             pair.refuses(*raw, *arguments, part=part, program=program)
+    jsonl = pair.path("none.jsonl")
+    pair.refuses("--raw", "-q", "-p", PROMPT, "-n", "4", "-m", pair.path("other.gguf"), "-md", pair.draft, "--jsonl", jsonl,
+                 part="other.gguf: token 0 is", program="sweep")
+    assert not os.path.exists(jsonl), "no text is made before all models are seen to fit"
 
 
 if __name__ == "__main__":
