@@ -10,6 +10,25 @@
 #include "kernels/ref/exp_body.h"
 #include "kernels/vector.h"
 
+/*
+ * Does all of n_rows rows, `most` (3 or more) at a time, then those that are left: in `call` the first is `row`, and
+ * their number, `rows`, is a constant, so that an inlined function keeps its sums in registers.
+ */
+#define BY_ROWS(most, n_rows, call)  \
+    do {                             \
+        uint32_t row = 0;            \
+        ROWS_OF(most, n_rows, call)  \
+        if ((most) > 4)              \
+            ROWS_OF(4, n_rows, call) \
+        if ((most) > 3)              \
+            ROWS_OF(3, n_rows, call) \
+        ROWS_OF(2, n_rows, call)     \
+        ROWS_OF(1, n_rows, call)     \
+    } while (0)
+#define ROWS_OF(size, n_rows, call)                                         \
+    for (const uint32_t rows = (size); row + rows <= (n_rows); row += rows) \
+        call;
+
 #include "kernels/ref/attention_f16_body.h"
 #include "kernels/ref/attention_q8_0_body.h"
 

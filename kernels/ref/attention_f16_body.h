@@ -84,55 +84,23 @@ ALWAYS_INLINE void add_values(const kern_attention *a, const void *values, bool 
                         lanes_add(sums[r][b], lanes_splat(0.0f)));
 }
 
-/* How many of the rows that are left go through the registers together. */
-ALWAYS_INLINE uint32_t rows_at_once(uint32_t left)
-{
-    if (left >= LANES_ROWS)
-        return LANES_ROWS;
-    return left == 3 ? 3 : left >= LANES_ROWS / 2 ? LANES_ROWS / 2 : left > 3 ? 3 : 1;
-}
-
-/* score_rows and add_values with the number of rows as a constant */
-ALWAYS_INLINE void score(const kern_attention *a, const void *keys, bool wide, uint32_t row, uint32_t rows,
-                         uint32_t block, const uint32_t blocks, float *scores)
-{
-    if (rows == LANES_ROWS)
-        score_rows(a, keys, wide, row, block, LANES_ROWS, blocks, scores);
-    else if (rows == 3)
-        score_rows(a, keys, wide, row, block, 3, blocks, scores);
-    else if (rows == LANES_ROWS / 2)
-        score_rows(a, keys, wide, row, block, LANES_ROWS / 2, blocks, scores);
-    else
-        score_rows(a, keys, wide, row, block, 1, blocks, scores);
-}
-
-ALWAYS_INLINE void gather(const kern_attention *a, const void *values, bool wide, uint32_t row, uint32_t rows,
-                          uint32_t element, const uint32_t blocks, uint32_t begin, uint32_t end, const float *weights)
-{
-    if (rows == LANES_ROWS)
-        add_values(a, values, wide, row, element, LANES_ROWS, blocks, begin, end, weights);
-    else if (rows == 3)
-        add_values(a, values, wide, row, element, 3, blocks, begin, end, weights);
-    else if (rows == LANES_ROWS / 2)
-        add_values(a, values, wide, row, element, LANES_ROWS / 2, blocks, begin, end, weights);
-    else
-        add_values(a, values, wide, row, element, 1, blocks, begin, end, weights);
-}
-
 /* From this many rows on, widening a chunk to floats once costs less than doing it for each register block of rows. */
 enum { ROWS_WORTH_WIDENING = LANES_ROWS + 1 };
+
+ALWAYS_INLINE void score_blocks(const kern_attention *a, const void *keys, const bool wide, uint32_t row,
+                                const uint32_t rows, uint32_t first_block, uint32_t end_block, float *scores)
+{
+    uint32_t block = first_block;
+    for (; block + LANES_WIDE <= end_block; block += LANES_WIDE)
+        score_rows(a, keys, wide, row, block, rows, LANES_WIDE, scores);
+    for (; block < end_block; block++)
+        score_rows(a, keys, wide, row, block, rows, 1, scores);
+}
 
 ALWAYS_INLINE void score_all(const kern_attention *a, const void *keys, const bool wide, uint32_t first_block,
                              uint32_t end_block, float *scores)
 {
-    for (uint32_t row = 0, rows; row < a->n_rows; row += rows) {
-        rows = rows_at_once(a->n_rows - row);
-        uint32_t block = first_block;
-        for (; block + LANES_WIDE <= end_block; block += LANES_WIDE)
-            score(a, keys, wide, row, rows, block, LANES_WIDE, scores);
-        for (; block < end_block; block++)
-            score(a, keys, wide, row, rows, block, 1, scores);
-    }
+    BY_ROWS(LANES_ROWS, a->n_rows, score_blocks(a, keys, wide, row, rows, first_block, end_block, scores));
 }
 
 /* Scores of all rows for the blocks of 16 positions [first_block, end_block). `room` holds a chunk of floats. */
@@ -148,17 +116,20 @@ static void score_f16(const kern_attention *a, uint32_t first_block, uint32_t en
     score_all(a, room, true, first_block, end_block, scores);
 }
 
+ALWAYS_INLINE void gather_blocks(const kern_attention *a, const void *values, const bool wide, uint32_t row,
+                                 const uint32_t rows, uint32_t begin, uint32_t end, const float *weights)
+{
+    uint32_t element = 0;
+    for (; element + LANES_WIDE * KERN_LANES <= a->head_dim; element += LANES_WIDE * KERN_LANES)
+        add_values(a, values, wide, row, element, rows, LANES_WIDE, begin, end, weights);
+    for (; element < a->head_dim; element += KERN_LANES)
+        add_values(a, values, wide, row, element, rows, 1, begin, end, weights);
+}
+
 ALWAYS_INLINE void gather_all(const kern_attention *a, const void *values, const bool wide, uint32_t begin,
                               uint32_t end, const float *weights)
 {
-    for (uint32_t row = 0, rows; row < a->n_rows; row += rows) {
-        rows = rows_at_once(a->n_rows - row);
-        uint32_t element = 0;
-        for (; element + LANES_WIDE * KERN_LANES <= a->head_dim; element += LANES_WIDE * KERN_LANES)
-            gather(a, values, wide, row, rows, element, LANES_WIDE, begin, end, weights);
-        for (; element < a->head_dim; element += KERN_LANES)
-            gather(a, values, wide, row, rows, element, 1, begin, end, weights);
-    }
+    BY_ROWS(LANES_ROWS, a->n_rows, gather_blocks(a, values, wide, row, rows, begin, end, weights));
 }
 
 /* Weighted values of all rows at the positions [begin, end), to a->out. */

@@ -246,15 +246,7 @@ ALWAYS_INLINE void score_block_q8_0(const kern_attention *a, uint32_t row, const
 
 static void score_q8_0(const kern_attention *a, uint32_t first_block, uint32_t end_block, float *scores)
 {
-    uint32_t row = 0;
-    for (; row + QUADS_ROWS <= a->n_rows; row += QUADS_ROWS)
-        score_block_q8_0(a, row, QUADS_ROWS, first_block, end_block, scores);
-    for (; row + 3 <= a->n_rows; row += 3)
-        score_block_q8_0(a, row, 3, first_block, end_block, scores);
-    for (; row + 2 <= a->n_rows; row += 2)
-        score_block_q8_0(a, row, 2, first_block, end_block, scores);
-    for (; row < a->n_rows; row++)
-        score_block_q8_0(a, row, 1, first_block, end_block, scores);
+    BY_ROWS(QUADS_ROWS, a->n_rows, score_block_q8_0(a, row, rows, first_block, end_block, scores));
 }
 
 /* ---- sums of values ---- */
@@ -322,15 +314,7 @@ static void gather_q8_0(const kern_attention *a, uint32_t begin, uint32_t end, c
         for (uint32_t row = 0; row < a->n_rows; row++)
             round_weights(weights + (size_t)row * KERN_CHUNK, scales, a->begins[row], a->ends[row],
                           rounded + (size_t)row * WEIGHT_BYTES);
-        uint32_t row = 0;
-        for (; row + QUADS_ROWS <= a->n_rows; row += QUADS_ROWS)
-            gather_rows_q8_0(a, values, n, row, QUADS_ROWS, begin, end, rounded, a->out + d);
-        for (; row + 3 <= a->n_rows; row += 3)
-            gather_rows_q8_0(a, values, n, row, 3, begin, end, rounded, a->out + d);
-        for (; row + 2 <= a->n_rows; row += 2)
-            gather_rows_q8_0(a, values, n, row, 2, begin, end, rounded, a->out + d);
-        for (; row < a->n_rows; row++)
-            gather_rows_q8_0(a, values, n, row, 1, begin, end, rounded, a->out + d);
+        BY_ROWS(QUADS_ROWS, a->n_rows, gather_rows_q8_0(a, values, n, row, rows, begin, end, rounded, a->out + d));
     }
 }
 
