@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the template engine, shared by template*.c:
+ * Inside of the template engine, shared by template_<name>.c:
  *
- *   template_lexer.c, template_nodes.c, template_parse_expression.c, template_parser.c   source -> tokens -> tree of
- * nodes, in the program's arena template_run.c                        statements, expressions, calls, variables
- *   template_value.c, template_text.c     values and marked text; compare, hash, iterate, look up
- *   template_operator.c                   arithmetic, slices, membership
- *   template_format.c, template_json.c, template_time.c   str(), repr(), %, str.format; JSON in and out; strftime
- *   template_filter*.c, template_test.c, template_method.c, template_global.c   the tables of what can be called
- *   template_loop.c, template_call.c, template_case.c   loops; calls; upper and lower case
+ *   lexer, nodes, parse_expression, parser   source -> tokens -> tree of nodes, in the program's arena
+ *   run, loop, call                          statements, expressions, variables; loops; calls
+ *   value, text, dict                        values, marked text; compare, hash, iterate, look up
+ *   operator, case                           arithmetic, slices, membership; upper and lower case
+ *   repr, format                             str() and repr(); % and str.format
+ *   json, time                               JSON in and out; strftime
+ *   filter*, test, method*, global           the tables of what can be called
  *
  * A fault leaves by longjmp to the one setjmp of tok_template_compile or tok_template_render (tok_fault never
  * returns). That is safe because everything made on the way lives in the arena of the program or of the render, which
@@ -400,11 +400,6 @@ tok_value tok_float(double value);
 tok_value tok_sequence_new(tok_render *render, tok_type_of_value type, size_t count); /* items are to be filled */
 tok_value tok_pair(tok_render *render, tok_value first, tok_value second);
 
-tok_dict *tok_dict_new(tok_guard *guard);
-void tok_dict_set(tok_render *render, tok_dict *dict, tok_value key, tok_value value);
-const tok_value *tok_dict_get(tok_render *render, const tok_dict *dict, tok_value key);
-const tok_value *tok_dict_find(tok_render *render, const tok_dict *dict, base_slice key);
-
 const char *tok_type_name(tok_value value); /* as Python: "str", "NoneType", … */
 bool tok_truth(tok_value value);
 bool tok_is_sequence(tok_value value); /* LIST, TUPLE, RANGE, VIEW or GENERATOR */
@@ -427,18 +422,28 @@ tok_value tok_get_attribute(tok_render *render, tok_value object, base_slice nam
 tok_value tok_get_item(tok_render *render, tok_value object, tok_value key);        /* object[key] */
 tok_value tok_get_path(tok_render *render, tok_value object, tok_value path);       /* "a.b.0", or one int */
 
+/* ---- template_dict.c ---- */
+
+tok_dict *tok_dict_new(tok_guard *guard);
+void tok_dict_set(tok_render *render, tok_dict *dict, tok_value key, tok_value value);
+const tok_value *tok_dict_get(tok_render *render, const tok_dict *dict, tok_value key);
+const tok_value *tok_dict_find(tok_render *render, const tok_dict *dict, base_slice key);
+
 /* ---- template_operator.c ---- */
 
 tok_value tok_binary(tok_render *render, tok_operator op, tok_value a, tok_value b);
 tok_value tok_negate(tok_render *render, tok_value value);
 tok_value tok_slice(tok_render *render, tok_value object, tok_value start, tok_value stop, tok_value step);
 
-/* ---- template_format.c ---- */
+/* ---- template_repr.c ---- */
 
 tok_value tok_str(tok_render *render, tok_value value);           /* plain text of any value */
 const tok_text *tok_text_of(tok_render *render, tok_value value); /* the same; text stays as it is */
 void tok_add_str(tok_builder *builder, tok_value value);
 void tok_add_repr(tok_builder *builder, tok_value value);
+
+/* ---- template_format.c, template_time.c ---- */
+
 tok_value tok_percent(tok_render *render, const tok_text *format, tok_value values);
 tok_value tok_format(tok_render *render, const tok_text *format, const tok_arguments *arguments);
 tok_value tok_strftime(tok_render *render, const tok_text *format);
@@ -520,6 +525,8 @@ extern const tok_callable tok_list_filters[];
 extern const size_t tok_n_list_filters;
 extern const tok_callable tok_number_filters[]; /* template_filter_number.c */
 extern const size_t tok_n_number_filters;
+extern const tok_callable tok_text_methods[]; /* template_method_text.c */
+extern const size_t tok_n_text_methods;
 
 /* ---- tables ---- */
 
