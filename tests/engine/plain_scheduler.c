@@ -135,21 +135,15 @@ static bool all_ended(const sender senders[SENDERS])
 
 int main(void)
 {
-    tiny_options options = tiny_small("gemma3");
-    options.type = KERN_Q4_1;
-    char *const path = tiny_write(&options);
+    const tiny_options options = tiny_quantised("gemma3", 1), other = tiny_quantised("gemma3", 2);
     firn_context *const context = support_context(3, NULL);
-    firn_model *const model = support_model(context, path);
-    options.seed++;
-    char *const weaker_path = tiny_write(&options);
-    firn_model *const weaker = support_model(context, weaker_path);
+    firn_model *const model = support_tiny_model(context, &options);
+    firn_model *const weaker = support_tiny_model(context, &other);
     firn_scheduler_options scheduler_options = firn_scheduler_options_default();
     static sender senders[SENDERS];
     firn_scheduler *scheduler;
     pthread_t threads[SENDERS];
     bool good = true;
-    support_remove(path);
-    support_remove(weaker_path);
     scheduler_options.n_ctx = ROOM;
     scheduler_options.n_batch = 48;
     scheduler_options.memory = 5 * firn_model_session_bytes(model, ROOM, support_f16);

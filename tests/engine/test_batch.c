@@ -35,13 +35,10 @@ static bool keep(void *argument, size_t index, const float *logits)
 
 static fixture set_up(const char *architecture)
 {
-    tiny_options options = tiny_small(architecture);
-    options.type = KERN_Q4_1;
-    char *const path = tiny_write(&options);
+    const tiny_options options = tiny_quantised(architecture, 1);
     fixture f = {.context = support_context(3, NULL), .cancel_after = SIZE_MAX};
-    f.model = support_model(f.context, path);
+    f.model = support_tiny_model(f.context, &options);
     f.n_vocab = firn_model_describe(f.model).n_vocab;
-    support_remove(path);
     for (int i = 0; i < SESSIONS; i++) {
         f.expected[i] = malloc(TEXT * (size_t)f.n_vocab * sizeof(float));
         cr_assert_not_null(f.expected[i]);

@@ -18,18 +18,10 @@ typedef struct fixture {
     int32_t prompt[PROMPT];
 } fixture;
 
-static tiny_options options_of(const char *architecture, uint64_t seed, uint32_t n_ctx)
-{
-    tiny_options options = tiny_small(architecture);
-    options.type = KERN_Q4_1;
-    options.seed = seed;
-    options.n_ctx = n_ctx;
-    return options;
-}
-
 static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed, uint32_t n_ctx)
 {
-    const tiny_options options = options_of(architecture, seed, n_ctx);
+    tiny_options options = tiny_quantised(architecture, seed);
+    options.n_ctx = n_ctx;
     return support_tiny_model(context, &options);
 }
 
@@ -240,7 +232,7 @@ Test(drafter, a_guess_from_fewer_logits)
 Test(drafter, a_text_goes_on_without_a_model_that_fails)
 {
     fixture f = set_up("llama");
-    const tiny_options damage = options_of("llama", 1, 512);
+    const tiny_options damage = tiny_quantised("llama", 1);
     const firn_generation_parameters p = make_parameters(0);
     const firn_drafter_options none = drafts_of(0, NULL, 0, 0);
     firn_drafter_figures figures;

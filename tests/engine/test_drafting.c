@@ -17,17 +17,9 @@ typedef struct fixture {
     int32_t prompt[PROMPT];
 } fixture;
 
-static tiny_options options_of(const char *architecture, uint64_t seed)
-{
-    tiny_options options = tiny_small(architecture);
-    options.type = KERN_Q4_1;
-    options.seed = seed;
-    return options;
-}
-
 static firn_model *open_tiny(firn_context *context, const char *architecture, uint64_t seed)
 {
-    const tiny_options options = options_of(architecture, seed);
+    const tiny_options options = tiny_quantised(architecture, seed);
     return support_tiny_model(context, &options);
 }
 
@@ -150,7 +142,7 @@ Test(drafting, it_gives_way)
 Test(drafting, texts_go_on_without_it_where_it_fails)
 {
     const fixture f = set_up();
-    const tiny_options options = options_of("llama", 1);
+    const tiny_options options = tiny_quantised("llama", 1);
     heard plain[TEXTS], drafted[TEXTS];
     const firn_scheduler_figures without = run(&f, make_scheduler(&f, NULL, 0, 0), plain);
     cr_expect_eq(without.draft_fault.status, FIRN_OK);

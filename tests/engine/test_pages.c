@@ -32,14 +32,11 @@ static bool keep(void *argument, size_t index, const float *logits)
 
 static fixture set_up_types(const char *architecture, firn_cache_types types)
 {
-    tiny_options options = tiny_small(architecture);
-    options.type = KERN_Q4_1;
-    char *const path = tiny_write(&options);
+    const tiny_options options = tiny_quantised(architecture, 1);
     fixture f = {.context = support_context(2, NULL), .types = types};
-    f.model = support_model(f.context, path);
+    f.model = support_tiny_model(f.context, &options);
     f.pages = f.model->pages[types.k][types.v];
     f.n_vocab = firn_model_describe(f.model).n_vocab;
-    support_remove(path);
     f.expected = malloc(TEXT * (size_t)f.n_vocab * sizeof(float));
     cr_assert_not_null(f.expected);
     support_ids(3, f.n_vocab, f.ids, TEXT);

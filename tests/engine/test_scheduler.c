@@ -136,18 +136,13 @@ static void make_case(const fixture *f, int number, uint64_t *state)
 
 static fixture set_up(const char *architecture, firn_cache_types types)
 {
-    tiny_options options = tiny_small(architecture);
-    options.type = KERN_Q4_1;
-    char *const path = tiny_write(&options);
+    const tiny_options options = tiny_quantised(architecture, 1);
+    tiny_options weaker = tiny_quantised(architecture, 2);
     fixture f = {.context = support_context(2, NULL), .types = types, .cases = calloc(CASES, sizeof(request_case))};
     cr_assert_not_null(f.cases);
-    f.model = support_model(f.context, path);
-    support_remove(path);
-    options.seed++;
-    options.n_layers--;
-    char *const weaker = tiny_write(&options);
-    f.weaker = support_model(f.context, weaker);
-    support_remove(weaker);
+    weaker.n_layers--;
+    f.model = support_tiny_model(f.context, &options);
+    f.weaker = support_tiny_model(f.context, &weaker);
     uint64_t state = 7;
     for (int i = 0; i < CASES; i++)
         make_case(&f, i, &state);

@@ -32,12 +32,9 @@ typedef struct heard {
 
 static fixture set_up(uint64_t pages, uint32_t n_batch)
 {
-    tiny_options options = tiny_small("llama");
-    options.type = KERN_Q4_1;
-    char *const path = tiny_write(&options);
+    const tiny_options options = tiny_quantised("llama", 1);
     fixture f = {.context = support_context(2, NULL), .parameters = firn_generation_parameters_default()};
-    f.model = support_model(f.context, path);
-    support_remove(path);
+    f.model = support_tiny_model(f.context, &options);
     f.parameters.seed = 3;
     f.parameters.ignore_eos = true;
     f.parameters.n_predict = 20;

@@ -20,14 +20,11 @@ typedef struct opened {
 
 static opened open_tiny(const char *architecture, uint32_t n_batch)
 {
-    tiny_options options = tiny_small(architecture);
-    options.type = KERN_Q4_1;
-    char *const path = tiny_write(&options);
+    const tiny_options options = tiny_quantised(architecture, 1);
     opened o = {.context = support_context(2, NULL)};
-    o.model = support_model(o.context, path);
+    o.model = support_tiny_model(o.context, &options);
     o.session = support_session(o.model, ROOM, n_batch);
     o.n_vocab = firn_model_describe(o.model).n_vocab;
-    support_remove(path);
     return o;
 }
 

@@ -378,6 +378,14 @@ tiny_options tiny_small(const char *architecture)
     return o;
 }
 
+tiny_options tiny_quantised(const char *architecture, uint64_t seed)
+{
+    tiny_options o = tiny_small(architecture);
+    o.type = KERN_Q4_1;
+    o.seed = seed;
+    return o;
+}
+
 gguf_builder *tiny_build(const tiny_options *options)
 {
     gguf_builder *const builder = gguf_create();

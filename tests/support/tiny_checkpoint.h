@@ -36,6 +36,9 @@ tiny_options tiny_default(const char *architecture);
 /* As above, 32 wide with 2 heads of 16, one of them for keys: for tests that write many. */
 tiny_options tiny_small(const char *architecture);
 
+/* A small one with weights as Q4_1, which takes the way that real checkpoints do; another seed, other parameters. */
+tiny_options tiny_quantised(const char *architecture, uint64_t seed);
+
 /*
  * Vocabularies: llama and qwen2 have byte-level BPE (<|endoftext|> 0, <|im_start|> 1, <|im_end|> 2 which is eos, 256
  * bytes from 3 on, then TINY_MERGES merges), gemma3 has SentencePiece BPE (<unk> 0, <bos> 1, <eos> 2, 256 bytes
