@@ -93,7 +93,9 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
 }
 
 #include "kernels/arm/codebook_neon.h"
+#include "kernels/arm/expand_q8_0.h"
 #include "kernels/ref/matmul_body.h"
+#include "kernels/ref/matmul_rounded_body.h"
 
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                         float *out, size_t out_stride, uint8_t *scratch)
@@ -104,4 +106,5 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_i8mm(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->matmul_rounded = matmul_rounded;
 }

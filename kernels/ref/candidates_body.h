@@ -76,6 +76,33 @@ static uint32_t reaching(const float *logits, uint32_t n, float floor, int32_t *
     return n_found;
 }
 
+static bool certain(const float *estimates, const float *radii, float factor, uint32_t n, float *largest)
+{
+    lanes highest = lanes_splat(-INFINITY), zero = lanes_splat(0.0f);
+    for (uint32_t i = 0; i < n; i += KERN_LANES) {
+        const lanes part = load_part(estimates + i, n - i), radius = load_part(radii + i, n - i);
+        const lanes least = lanes_fma(radius, lanes_splat(-factor), part);
+        highest = lanes_maximum(lanes_select_range(least, lanes_splat(-INFINITY), 0, (int)(n - i)), highest);
+        zero = lanes_fma(part, lanes_splat(0.0f), zero);
+    }
+    lanes_store(largest, highest);
+    return lanes_sum(zero) == 0.0f;
+}
+
+static uint32_t possible(const float *estimates, const float *radii, float factor, uint32_t n, float floor,
+                         int32_t *numbers)
+{
+    uint32_t n_found = 0;
+    for (uint32_t i = 0; i < n; i += KERN_LANES) {
+        const lanes most =
+            lanes_fma(load_part(radii + i, n - i), lanes_splat(factor), load_logits(estimates + i, n - i));
+        uint32_t found = lanes_reach(most, lanes_splat(floor));
+        for (; found != 0; found &= found - 1)
+            numbers[n_found++] = (int32_t)(i + (uint32_t)__builtin_ctz(found));
+    }
+    return n_found;
+}
+
 /* a where d is from -87 to 0, else 0, also where d is NaN */
 ALWAYS_INLINE lanes where_usable(lanes a, lanes d)
 {
@@ -130,6 +157,8 @@ static void fill_candidates(kern_table *table)
     table->sum_weights = sum_weights;
     table->contenders = contenders;
     table->reaching = reaching;
+    table->certain = certain;
+    table->possible = possible;
     table->exponentials = exponentials;
     table->sum_exponentials = sum_exponentials;
 }

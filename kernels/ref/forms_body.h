@@ -28,6 +28,7 @@ typedef enum form {
     TQ2_0,
     EXPANDED,
     EXPANDED_HALVES, /* with integer scales of half blocks */
+    EXPANDED_Q8_0,
 } form;
 
 /* ROWS rows of a block. */
@@ -59,9 +60,11 @@ ALWAYS_INLINE bool has_subscales(form f)
     return f == Q2_K || f == Q3_K || f == Q6_K || f == EXPANDED_HALVES;
 }
 
-/* Cache lines that a block's quants fill. */
+/* Cache lines that a block's quants fill; 0: they were just written. */
 ALWAYS_INLINE uint32_t quant_lines(form f)
 {
+    if (f == EXPANDED || f == EXPANDED_HALVES || f == EXPANDED_Q8_0)
+        return 0;
     return f == Q6_K ? 7 : f == Q5_0 || f == Q5_1 || f == Q5_K ? 6 : 5;
 }
 
@@ -76,7 +79,8 @@ ALWAYS_INLINE bool is_iq4(form f)
     return f == IQ4_NL || f == IQ4_XS;
 }
 
-/* Bytes are from 0 to largest() and stand for byte - zero_point(); those of ROWS_SIGNED's IQ4 are the weights. */
+/* Bytes are from 0 to largest() and stand for byte - zero_point(); those of ROWS_SIGNED's IQ4 and Q8_0 are the weights.
+ */
 ALWAYS_INLINE int zero_point(form f)
 {
     switch (f) {
@@ -100,6 +104,8 @@ ALWAYS_INLINE int zero_point(form f)
     case EXPANDED:
     case EXPANDED_HALVES:
         return KERN_EXPANDED_ZERO;
+    case EXPANDED_Q8_0:
+        return ROWS_SIGNED ? 0 : 128;
     default:
         return 0;
     }
@@ -129,6 +135,8 @@ ALWAYS_INLINE int largest(form f)
     case EXPANDED:
     case EXPANDED_HALVES:
         return 2 * KERN_EXPANDED_ZERO - 2;
+    case EXPANDED_Q8_0:
+        return ROWS_SIGNED ? 127 : 255;
     default:
         return 15;
     }
@@ -306,6 +314,7 @@ ALWAYS_INLINE form_view view(form f, const uint8_t *tile, uint32_t b, uint32_t p
         return view_ternary(f, tile, b, part);
     case EXPANDED:
     case EXPANDED_HALVES:
+    case EXPANDED_Q8_0:
         return view_expanded(f, tile, b, part);
     default:
         return view_32(f, tile, b, part);
@@ -365,6 +374,7 @@ ALWAYS_INLINE void load_groups(form f, const form_view *v, int g, rows_int *low,
         break;
     case EXPANDED:
     case EXPANDED_HALVES:
+    case EXPANDED_Q8_0:
         *low = rows_load(v->quants + 64 * g);
         *high = rows_load(v->quants + 64 * (g + 4));
         break;

@@ -52,6 +52,15 @@ static void add_wide_block(const kern_block *weights, const uint8_t *x, size_t w
     *out = fmaf(weights->scale[0] * number_at(x), (float)sum, *out);
 }
 
+/* In place, rows that pad the last tile repeat the matrix' last one; packed tiles are padded with zeros. */
+static void load_block(const kern_matrix *weights, uint32_t row, uint32_t b, kern_block *block)
+{
+    const bool beyond = kern_type_in_place(weights->type) && row >= weights->n_rows;
+    const uint32_t real = beyond ? weights->n_rows - 1 : row;
+    kern_tile_block(weights->type, weights->data + real / KERN_TILE_ROWS * weights->tile_bytes, weights->n_inputs, b,
+                    real % KERN_TILE_ROWS, block);
+}
+
 static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                    float *out, size_t out_stride, uint8_t *scratch)
 {
@@ -59,15 +68,11 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK;
     const bool wide = kern_type_input(weights->type) == KERN_INPUT_INT16;
     for (uint32_t row = tile_begin * KERN_TILE_ROWS; row < tile_end * KERN_TILE_ROWS; row++) {
-        /* packed tiles are padded with zeros; in place, rows that pad the last tile repeat the matrix' last row */
-        const bool beyond = kern_type_in_place(weights->type) && row >= weights->n_rows;
-        const uint32_t real = beyond ? weights->n_rows - 1 : row;
-        const uint8_t *const tile = weights->data + real / KERN_TILE_ROWS * weights->tile_bytes;
         for (uint32_t c = 0; c < x->n_columns; c++)
             out[c * out_stride + row] = 0.0f;
         for (uint32_t b = 0; b < n_blocks; b++) {
             kern_block block;
-            kern_tile_block(weights->type, tile, weights->n_inputs, b, real % KERN_TILE_ROWS, &block);
+            load_block(weights, row, b, &block);
             for (uint32_t c = 0; c < x->n_columns; c++) {
                 float *const to = &out[c * out_stride + row];
                 size_t width;
@@ -83,7 +88,28 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
     }
 }
 
+static void matmul_rounded(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_rounded *x,
+                           float *out, size_t out_stride, uint8_t *scratch)
+{
+    (void)scratch;
+    const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK, n_all = n_blocks + 1;
+    for (uint32_t row = tile_begin * KERN_TILE_ROWS; row < tile_end * KERN_TILE_ROWS; row++)
+        for (uint32_t c = 0; c < x->n_columns; c++) {
+            float *const to = &out[c * out_stride + row];
+            *to = 0.0f;
+            for (uint32_t b = 0; b < n_all; b++) {
+                kern_block block;
+                load_block(weights, row, b < n_blocks ? b : x->again, &block);
+                add_block(&block, KERN_SCALED,
+                          x->panels + ((size_t)c / KERN_PANEL * n_all + b) * KERN_PANEL * KERN_INT8_BYTES +
+                              4 * (c % KERN_PANEL),
+                          KERN_PANEL, to);
+            }
+        }
+}
+
 void kern_fill_matmul_scalar(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->matmul_rounded = matmul_rounded;
 }

@@ -151,6 +151,7 @@ ALWAYS_INLINE __m512i add_products(__m512i sums, __m512i weights, __m512i inputs
 
 #include "kernels/x86/codebook_avx512_body.h"
 #include "kernels/ref/matmul_body.h"
+#include "kernels/ref/matmul_rounded_body.h"
 
 /*
  * ---- Q8_0 with one column or two ----
@@ -391,4 +392,5 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_avx512vnni(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->matmul_rounded = matmul_rounded;
 }

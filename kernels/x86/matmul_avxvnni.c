@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quantised matmul with AVX-VNNI: vpdpbusd on eight rows. Q8_0, whose inputs are int16, goes as in AVX2. */
+/* Quantised matmul with AVX-VNNI: vpdpbusd on eight rows. Q8_0, where its inputs are int16, goes as in AVX2. */
 #include "kernels/x86/rows_avx2.h"
+#include "kernels/x86/q8_0.h"
 #include "kernels/vector.h"
 
 enum { ROWS_SIGNED = 0 };
@@ -18,6 +19,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
 #include "kernels/ref/dot_columns_body.h"
 #include "kernels/x86/codebook_avx2_body.h"
 #include "kernels/ref/matmul_body.h"
+#include "kernels/ref/matmul_rounded_body.h"
 
 static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                         float *out, size_t out_stride, uint8_t *scratch)
@@ -28,4 +30,5 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_avxvnni(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->matmul_rounded = matmul_rounded;
 }

@@ -162,6 +162,40 @@ Test(candidates, reaching_a_floor)
     }
 }
 
+/* Estimates with radii of which some are 0; where asked for, one that is no number. */
+Test(candidates, certain_and_possible)
+{
+    enum { COUNT = 531 };
+    support_random random = {8};
+    float estimates[COUNT], radii[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        estimates[i] = 20 * support_random_float(&random);
+        radii[i] = i % 5 == 0 ? 0 : 2 + support_random_float(&random);
+    }
+    for (uint32_t n = 1; n <= COUNT; n += n < 40 ? 1 : 49)
+        for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
+            const kern_table table = kern_table_for((kern_level)level);
+            float largest[KERN_LANES], expected[KERN_LANES];
+            for (int lane = 0; lane < KERN_LANES; lane++)
+                expected[lane] = -INFINITY;
+            int32_t numbers[COUNT];
+            uint32_t at = 0;
+            const uint32_t found = table.possible(estimates, radii, 0.5f, n, 9.0f, numbers);
+            for (uint32_t i = 0; i < n; i++) {
+                expected[i % KERN_LANES] = fmaxf(expected[i % KERN_LANES], fmaf(radii[i], -0.5f, estimates[i]));
+                if (fmaf(radii[i], 0.5f, estimates[i]) >= 9.0f)
+                    cr_assert(at < found && numbers[at++] == (int32_t)i, "%s", kern_level_name(table.level));
+            }
+            cr_assert_eq(at, found);
+            cr_assert(table.certain(estimates, radii, 0.5f, n, largest));
+            cr_assert_arr_eq(largest, expected, sizeof expected, "%s: %u", kern_level_name(table.level), n);
+            const float kept = estimates[n - 1];
+            estimates[n - 1] = n % 2 == 0 ? NAN : -INFINITY;
+            cr_assert_not(table.certain(estimates, radii, 0.5f, n, largest));
+            estimates[n - 1] = kept;
+        }
+}
+
 Test(candidates, exponentials)
 {
     support_random random = {6};

@@ -148,3 +148,49 @@ Test(matmul, is_near_the_exact_product)
         free(rows), free(packed);
     }
 }
+
+/* Estimates: any level that has them gives the scalar bits, and they are near the true product. */
+static void check_rounded(const kern_table *table, const kern_table *scalar, support_random *random, uint32_t n_rows,
+                          uint32_t n_inputs, uint32_t n_columns, bool extreme)
+{
+    const uint32_t n_all = n_inputs + KERN_BLOCK, again = support_random_bits(random) % (n_inputs / KERN_BLOCK);
+    uint8_t *packed, *const rows = support_random_rows(random, KERN_Q8_0, n_rows, n_inputs);
+    const kern_matrix matrix = support_matrix(KERN_Q8_0, rows, n_rows, n_inputs, &packed);
+    const inputs x = make_inputs(random, scalar, n_columns, n_all, extreme);
+    const size_t stride = (size_t)kern_tiles(&matrix) * KERN_TILE_ROWS + 16;
+    const size_t bytes = stride * n_columns * sizeof(float);
+    float *const expected = support_poisoned(bytes), *const found = support_poisoned(bytes);
+    float *const weights = malloc(n_inputs * sizeof *weights);
+    uint8_t *const scratch = support_poisoned(kern_matmul_scratch(n_inputs));
+    const kern_rounded rounded = {x.int8, n_columns, again};
+    scalar->matmul_rounded(&matrix, 0, kern_tiles(&matrix), &rounded, expected, stride, scratch);
+    table->matmul_rounded(&matrix, 0, kern_tiles(&matrix), &rounded, found, stride, scratch);
+    cr_assert_arr_eq(expected, found, bytes, "%s: %u rows, %u inputs, %u columns", kern_level_name(table->level),
+                     n_rows, n_inputs, n_columns);
+    for (uint32_t r = 0; r < n_rows; r++) {
+        kern_unpack_row(&matrix, r, weights);
+        double exact = 0, magnitude = 0;
+        for (uint32_t k = 0; k < n_all; k++) {
+            const double weight = (double)weights[k < n_inputs ? k : again * KERN_BLOCK + k - n_inputs];
+            exact += weight * (double)x.floats[k];
+            magnitude += fabs(weight);
+        }
+        cr_assert_leq(fabs(exact - (double)found[r]), magnitude * (4.0 / 254.0 + 1e-4));
+    }
+    free_inputs(&x);
+    free(rows), free(packed), free(expected), free(found), free(scratch), free(weights);
+}
+
+Test(matmul, rounded)
+{
+    static const uint32_t columns[] = {2, 3, 4, 5, 8, 9, 12, 13, 32, MOST_COLUMNS};
+    const kern_table scalar = kern_table_for(KERN_LEVEL_SCALAR);
+    for (int level = KERN_LEVEL_SCALAR; level < KERN_LEVELS; level = support_next_level(level)) {
+        const kern_table table = kern_table_for((kern_level)level);
+        support_random random = {11};
+        for (size_t i = 0; i < sizeof columns / sizeof *columns && table.matmul_rounded != NULL; i++) {
+            check_rounded(&table, &scalar, &random, 1 + 7 * (uint32_t)i, 32, columns[i], i % 2 == 0);
+            check_rounded(&table, &scalar, &random, 32, 576, columns[i], i % 2 != 0);
+        }
+    }
+}
