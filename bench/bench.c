@@ -89,6 +89,7 @@ static firn_status run_tests(bench_run *run, firn_model *model, const firn_conte
         result->n_batch = options->batches.at[i / n_pairs / n_sequences / n_depths % n_batches];
         result->n_depth = options->depths.at[i / n_pairs / n_sequences % n_depths];
         result->n_sequences = options->sequences.at[i / n_pairs % n_sequences];
+        result->n_best = options->n_best;
         result->pair = options->pairs[i % n_pairs];
         tell_progress(run, result);
         const firn_status status = bench_measure(model, result, error);

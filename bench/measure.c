@@ -85,6 +85,7 @@ typedef struct timelines {
     firn_batch_entry *entries; /* [count] */
     firn_batch *batch;         /* NULL where there is one sequence, which goes alone */
     int32_t *ids;              /* sequence i has those from ids[i] on */
+    uint32_t n_best;           /* logits that are wanted */
 } timelines;
 
 /* Appends n tokens to each timeline, those from `first` on. */
@@ -93,7 +94,7 @@ static firn_status append(const timelines *t, size_t first, size_t n, firn_error
     if (t->batch == NULL)
         return firn_session_append(t->sessions[0], t->ids + first, n, FIRN_LOGITS_LAST, NULL, NULL, error);
     for (uint32_t i = 0; i < t->count; i++)
-        t->entries[i] = (firn_batch_entry){t->sessions[i], t->ids + i + first, n, FIRN_LOGITS_LAST};
+        t->entries[i] = (firn_batch_entry){t->sessions[i], t->ids + i + first, n, FIRN_LOGITS_LAST, t->n_best};
     return firn_batch_append(t->batch, t->entries, t->count, NULL, NULL, error);
 }
 
@@ -149,6 +150,7 @@ static firn_status begin_timelines(timelines *t, firn_model *model, const bench_
     const size_t n_ids = (result->n_depth > tokens ? result->n_depth : tokens) + (size_t)result->n_sequences;
     *t = (timelines){
         .count = result->n_sequences,
+        .n_best = result->n_best,
         .sessions = calloc(result->n_sequences, sizeof(firn_session *)),
         .entries = calloc(result->n_sequences, sizeof(firn_batch_entry)),
         .ids = malloc(n_ids * sizeof(int32_t)),

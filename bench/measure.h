@@ -16,6 +16,7 @@ typedef struct bench_result {
     uint64_t tensor_bytes, n_parameters;
     char cpu_level[24];
     uint32_t n_batch, n_threads, n_depth, n_sequences;
+    uint32_t n_best; /* logits that are wanted of each of several sequences; 0: all */
     firn_cache_types cache_types;
     bench_pair pair;
     bool startup;         /* of the program generate, from process start to the first byte of its text */

@@ -75,7 +75,7 @@ typedef struct option_texts {
 } option_texts;
 
 typedef struct option_table {
-    tool_option rows[20];
+    tool_option rows[21];
 } option_table;
 
 static option_table make_table(bench_options *options, option_texts *texts)
@@ -88,6 +88,8 @@ static option_table make_table(bench_options *options, option_texts *texts)
         {"-d,--n-depth", "N", TOOL_TEXTS, &texts->depths, 0, "positions that the cache holds before (0)"},
         {"-npl,--n-parallel", "N", TOOL_TEXTS, &texts->sequences, 0,
          "sequences that go through the model together; rates are of all of them (1)"},
+        {"--n-best", "N", TOOL_COUNT, &options->n_best, FIRN_MOST_BEST,
+         "highest logits wanted of each of several sequences (40, as a sampler with top-k 40 needs; 0: all)"},
         {"-b,--batch-size", "N", TOOL_TEXTS, &texts->batches, 0, "most tokens prefilled in one step (512)"},
         {"-ctk,--cache-type-k", "TYPE", TOOL_TEXTS, &texts->cache_k, 0, "how keys are kept: f16 (default), q8_0"},
         {"-ctv,--cache-type-v", "TYPE", TOOL_TEXTS, &texts->cache_v, 0, "how values are kept"},
@@ -211,7 +213,7 @@ static firn_status read_pairs(const option_texts *texts, bench_options *options,
 firn_status bench_options_parse(int argc, char *const *argv, bench_options *options, firn_error *error)
 {
     option_texts texts = {0};
-    *options = (bench_options){.repetitions = 5, .roofline = true};
+    *options = (bench_options){.repetitions = 5, .n_best = 40, .roofline = true};
     const option_table table = make_table(options, &texts);
     const tool_command command = make_command(&table);
     firn_status status = tool_parse(&command, argc, argv, error);

@@ -32,7 +32,7 @@ typedef struct bench_options {
     bench_pair pairs[3 * BENCH_VALUES]; /* each prompt length, each number of tokens to generate, then -pg's */
     bench_values depths, batches, threads, sequences;
     bench_values cache_k, cache_v; /* firn_cache_type */
-    uint32_t repetitions, delay_s;
+    uint32_t repetitions, delay_s, n_best;
     const char *cpu_level; /* or NULL */
     bench_format format;
     const char *plot; /* or NULL: the file to draw to */

@@ -94,6 +94,7 @@ static void list_fields(const bench_result *result, fields *f)
     add_integer(f, "n_gen", result->pair.n_gen);
     add_integer(f, "n_depth", result->n_depth);
     add_integer(f, "pl", result->n_sequences);
+    add_integer(f, "n_best", result->n_best);
     add_text(f, "test_time", result->time);
     add_number(f, "avg_ns", round(1e9 * time.average));
     add_number(f, "stddev_ns", round(1e9 * time.deviation));

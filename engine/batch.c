@@ -69,6 +69,22 @@ static void cut_scratch(eng_cutter *cutter, eng_scratch *scratch, const mod_hype
     scratch->chunk_out = eng_cut(cutter, (uint64_t)KERN_ATTENTION_ROWS * hp->head_dim, sizeof(float));
     scratch->state_out = eng_cut(cutter, (uint64_t)KERN_ATTENTION_ROWS * hp->head_dim, sizeof(float));
     scratch->matmul = eng_cut(cutter, kern_matmul_scratch(widest), 1);
+    scratch->rows = eng_cut(cutter, (uint64_t)ENG_SELECT_ROWS * hp->n_embd, sizeof(float));
+}
+
+static void cut_selection(eng_cutter *cutter, eng_selection *selection, const firn_batch *batch)
+{
+    const uint64_t n_embd = batch->model->hyperparameters->n_embd;
+    selection->lost = eng_cut(cutter, ENG_HEAD_COLUMNS, (n_embd / KERN_BLOCK + 1) * sizeof(float));
+    selection->inputs = eng_cut(cutter, ENG_HEAD_COLUMNS, (n_embd + KERN_BLOCK) * sizeof(float));
+    selection->factors = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(float));
+    selection->certain =
+        eng_cut(cutter, (uint64_t)ENG_HEAD_COLUMNS * eng_select_pieces(batch->model), KERN_LANES * sizeof(float));
+    selection->ids = eng_cut(cutter, ENG_HEAD_COLUMNS, ENG_SELECT_MOST * sizeof(int32_t));
+    selection->counts = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(uint32_t));
+    selection->refused = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(bool));
+    selection->stride = batch->vocab_stride;
+    selection->rows = eng_cut(cutter, ENG_HEAD_COLUMNS, batch->vocab_stride * sizeof(float));
 }
 
 /* Whether any layer's down matrix reads floats. */
@@ -108,6 +124,8 @@ static void cut_all(eng_cutter *cutter, firn_batch *batch)
     for (int local = 0; local < 2; local++)
         batch->angles[local] = eng_cut(cutter, (uint64_t)n_batch * batch->angles_stride, sizeof(float));
     batch->logits = eng_cut(cutter, ENG_HEAD_COLUMNS, batch->vocab_stride * sizeof(float));
+    batch->logits_of = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(float *));
+    cut_selection(cutter, &batch->selection, batch);
     const uint64_t partials = (uint64_t)ENG_PRIVATE_COLUMNS * hp->n_heads * batch->n_chunks;
     batch->partial_out = eng_cut(cutter, partials, hp->head_dim * sizeof(float));
     batch->partial_state = eng_cut(cutter, partials, 2 * sizeof(float));
@@ -236,8 +254,8 @@ static uint32_t find_needed(const firn_batch *batch, const firn_session *session
     return batch->needed.n_columns;
 }
 
-/* Adds a session's next token to a step; `asked` says whose logits it is for, or NULL. */
-static void add_column(firn_batch *batch, firn_session *session, int32_t id, eng_asked *asked)
+/* Adds a session's next token to a step; `asked` says whose logits it is for, or NULL, and n_best how many of these. */
+static void add_column(firn_batch *batch, firn_session *session, int32_t id, eng_asked *asked, uint32_t n_best)
 {
     const uint32_t n_needed = batch->needed.n_columns;
     const bool stored = session->cached < session->known;
@@ -245,10 +263,13 @@ static void add_column(firn_batch *batch, firn_session *session, int32_t id, eng
         asked->needed = find_needed(batch, session);
     if (asked == NULL || asked->needed == n_needed) {
         const uint32_t n = batch->n_columns++;
-        batch->columns[n] = (eng_column){session, session->cached, id, stored};
+        batch->columns[n] = (eng_column){session, session->cached, id, stored, n_best};
         batch->all.columns[n] = n;
         if (asked != NULL)
             batch->needed.columns[batch->needed.n_columns++] = n;
+    } else {
+        uint32_t *const most = &batch->columns[batch->needed.columns[asked->needed]].n_best;
+        *most = *most == 0 || n_best == 0 ? 0 : *most > n_best ? *most : n_best;
     }
     session->ids[session->cached++] = id;
 }
@@ -266,7 +287,7 @@ static bool add_columns(firn_batch *batch, const firn_batch_entry *entry, cursor
             asked = &batch->asked[batch->n_asked++];
             *asked = (eng_asked){.entry = (uint32_t)from->entry, .index = from->index};
         }
-        add_column(batch, entry->session, entry->ids[from->index], asked);
+        add_column(batch, entry->session, entry->ids[from->index], asked, entry->n_best);
     }
     return true;
 }
@@ -303,8 +324,7 @@ static bool report_rows(firn_batch *batch, uint32_t first, uint32_t count, eng_r
         if (asked->needed < first || asked->needed >= first + count)
             continue;
         firn_session *const session = batch->columns[batch->needed.columns[asked->needed]].session;
-        rows[n_rows] =
-            (eng_row){asked->entry, asked->index, batch->logits + (asked->needed - first) * batch->vocab_stride};
+        rows[n_rows] = (eng_row){asked->entry, asked->index, batch->logits_of[asked->needed - first]};
         if (session->own == batch)
             session->logits = rows[n_rows].logits;
         if (++n_rows == ENG_HEAD_COLUMNS) {
@@ -353,7 +373,7 @@ static firn_status run_steps(firn_batch *batch, const firn_batch_entry *entries,
 static firn_status restore(firn_batch *batch, firn_session *session, firn_error *error)
 {
     const firn_batch_entry entry = {session, session->ids + session->cached, session->length - session->cached,
-                                    FIRN_LOGITS_NONE};
+                                    FIRN_LOGITS_NONE, 0};
     return run_steps(batch, &entry, 1, NULL, NULL, error);
 }
 

@@ -6,11 +6,12 @@
 #ifndef FIRN_ENGINE_BATCH_H
 #define FIRN_ENGINE_BATCH_H
 
+#include "engine/selection.h"
 #include "engine/session.h"
 
 enum {
     ENG_PRIVATE_COLUMNS = 4, /* up to this many tokens, every thread keeps the residual stream for itself */
-    ENG_HEAD_COLUMNS = 32,   /* positions whose logits are computed together */
+    ENG_HEAD_COLUMNS = 64,   /* positions whose logits are computed together */
     ENG_DEFAULT_BATCH = 512,
     ENG_FFN_ROWS = 2 * KERN_TILE_ROWS, /* inner rows that are made together: one activation block of the down matrix */
 };
@@ -38,6 +39,7 @@ typedef struct eng_scratch {
     float *chunk_out;    /* [KERN_ATTENTION_ROWS][head_dim] */
     float *state_out;    /* the same: merged so far */
     uint8_t *matmul;     /* kern_matmul_scratch */
+    uint8_t *rows;       /* [ENG_SELECT_ROWS] of the head */
 } eng_scratch;
 
 /* One token of a step. */
@@ -45,7 +47,8 @@ typedef struct eng_column {
     firn_session *session;
     size_t position;
     int32_t id;
-    bool stored; /* its key and value are there already */
+    bool stored;     /* its key and value are there already */
+    uint32_t n_best; /* highest logits that are wanted, if any are; 0: all */
 } eng_column;
 
 /* Logits that are asked for. Texts whose last token was known to all of them share a column. */
@@ -90,7 +93,9 @@ struct firn_batch {
     eng_panels inner_panels;
     float *angles[2]; /* [n_batch][angles_stride], see eng_rope_angles: global, local */
     size_t angles_stride;
-    float *logits;        /* [ENG_HEAD_COLUMNS][vocab_stride] */
+    float *logits;           /* [ENG_HEAD_COLUMNS][vocab_stride] */
+    const float **logits_of; /* [ENG_HEAD_COLUMNS] where those of a needed column are */
+    eng_selection selection;
     float *partial_out;   /* [ENG_PRIVATE_COLUMNS][n_heads][n_chunks][head_dim] */
     float *partial_state; /* the same with [2]: maximum, sum */
     size_t qkv_stride, embd_stride, ff_stride, vocab_stride;

@@ -113,7 +113,7 @@ static bool find_pages(const eng_drafting *d, firn_session *session, size_t n_mo
 static firn_status catch_up(eng_drafting *d, eng_drafted *text, size_t n_lacking, firn_error *error)
 {
     firn_session *const session = text->line.session;
-    const firn_batch_entry entry = {session, session->ids + session->length, n_lacking - 1, FIRN_LOGITS_NONE};
+    const firn_batch_entry entry = {session, session->ids + session->length, n_lacking - 1, FIRN_LOGITS_NONE, 0};
     const double start = base_seconds();
     const firn_status status = eng_batch_append(d->store.batch, &entry, 1, NULL, NULL, error);
     if (status != FIRN_OK)
@@ -142,7 +142,8 @@ static firn_status follow(eng_drafting *d, eng_drafted *text, size_t most_lackin
         status = catch_up(d, text, n_lacking, error);
         n_lacking = 1;
     }
-    d->entries[*n_entries] = (firn_batch_entry){session, session->ids + session->length, n_lacking, FIRN_LOGITS_LAST};
+    d->entries[*n_entries] =
+        (firn_batch_entry){session, session->ids + session->length, n_lacking, FIRN_LOGITS_LAST, 0};
     d->owners[(*n_entries)++] = text;
     return status;
 }
@@ -211,7 +212,7 @@ static firn_status run_round(eng_drafting *d, size_t *n_entries, firn_error *err
             continue;
         int32_t *const next = session->ids + session->length;
         *next = text->ids[text->n_ids + text->n_drafts - 1];
-        d->entries[n_left] = (firn_batch_entry){session, next, 1, FIRN_LOGITS_LAST};
+        d->entries[n_left] = (firn_batch_entry){session, next, 1, FIRN_LOGITS_LAST, 0};
         d->owners[n_left++] = text;
     }
     *n_entries = n_left;

@@ -227,7 +227,10 @@ typedef struct firn_batch_entry {
     const int32_t *ids;    /* [n_ids] tokens to append */
     size_t n_ids;
     unsigned logits; /* FIRN_LOGITS_LAST, _ALL or _NONE */
+    uint32_t n_best; /* only so many highest logits are wanted: others may be -infinity, which is faster. 0: all */
 } firn_batch_entry;
+
+enum { FIRN_MOST_BEST = 256 }; /* where more are wanted, all are computed */
 
 /* As firn_logits_callback, with the number of the entry. */
 typedef bool (*firn_batch_callback)(void *argument, size_t entry, size_t index, const float *logits);
@@ -274,6 +277,12 @@ firn_status firn_sampler_ban(firn_sampler *sampler, int32_t id, firn_error *erro
  * left that may come.
  */
 int32_t firn_sampler_pick(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position);
+
+/*
+ * How many of the highest logits the next pick depends on (firn_batch_entry.n_best): with all others at -infinity it
+ * is the same. 0: on all of them.
+ */
+uint32_t firn_sampler_needs(const firn_sampler *sampler);
 
 /* As firn_logprobs, but of the distribution that the last pick was drawn from: after all shaping. */
 float firn_sampler_logprobs(const firn_sampler *sampler, int32_t id, uint32_t n_top, int32_t *top_ids,

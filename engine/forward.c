@@ -11,6 +11,7 @@ typedef struct step_state {
     firn_batch *batch;
     bool private_stream; /* each thread keeps the residual stream itself: no barrier where it is only read */
     uint32_t head_first, head_count;
+    bool selects;        /* only the highest logits are computed */
     atomic_bool damaged; /* a logit was not finite */
 } step_state;
 
@@ -285,22 +286,19 @@ static void finish_stream(const view *v, const float *post_norm)
     base_pool_barrier(v->pool, v->thread);
 }
 
-static void compute_logits(view *v)
+/* All logits of n_columns of x, in the rows of batch->logits. */
+static void multiply_head(const view *v, const float *x, uint32_t n_columns)
 {
     const kern_matrix *const head = &v->model->output;
-    const uint32_t n_embd = v->hp->n_embd;
-    const float *const x = v->batch->needed_x + (size_t)v->step->head_first * n_embd;
-    v->n_columns = v->step->head_count;
-    const eng_panels panels = v->scratch->own.panels;
-    quantise_rows(v, wants(head), x, n_embd, (base_range){0, v->n_columns}, panels);
-    const kern_activations activations = {x, n_embd, panels.int8, panels.int16, v->n_columns};
+    const kern_activations activations = {x, v->hp->n_embd, v->scratch->own.panels.int8, v->scratch->own.panels.int16,
+                                          n_columns};
     base_range range;
     while (base_pool_claim(v->pool, kern_tiles(head), &range)) {
         kern_matmul(v->kernels, head, range.begin, range.end, &activations, v->batch->logits, v->batch->vocab_stride,
                     v->scratch->matmul);
         const uint32_t first = range.begin * KERN_TILE_ROWS, last = range.end * KERN_TILE_ROWS;
         const uint32_t n_rows = (last < head->n_rows ? last : head->n_rows) - first;
-        for (uint32_t c = 0; c < v->n_columns; c++) {
+        for (uint32_t c = 0; c < n_columns; c++) {
             float *const logits = v->batch->logits + c * v->batch->vocab_stride + first;
             if (v->hp->logit_softcap != 0.0f)
                 v->kernels->softcap(logits, v->hp->logit_softcap, n_rows);
@@ -308,6 +306,119 @@ static void compute_logits(view *v)
                 atomic_store_explicit(&v->step->damaged, true, memory_order_relaxed);
         }
     }
+}
+
+static void compute_all(const view *v, const float *x)
+{
+    quantise_rows(v, wants(&v->model->output), x, v->hp->n_embd, (base_range){0, v->n_columns}, v->scratch->own.panels);
+    for (uint32_t c = 0; c < v->n_columns && v->thread == 0; c++)
+        v->batch->logits_of[c] = v->batch->logits + c * v->batch->vocab_stride;
+    multiply_head(v, x, v->n_columns);
+}
+
+static eng_select_input select_input(const view *v, const float *x, uint32_t c)
+{
+    const eng_panels room = v->scratch->own.panels;
+    return (eng_select_input){v->kernels, x + (size_t)c * v->hp->n_embd, room.int8, room.int16};
+}
+
+/* Makes the columns' inputs for estimates; returns the block that comes twice. */
+static uint32_t prepare_estimates(const view *v, const float *x)
+{
+    eng_selection *const selection = &v->batch->selection;
+    const uint32_t n_embd = v->hp->n_embd;
+    base_range range;
+    while (base_pool_claim(v->pool, v->n_columns, &range))
+        for (uint32_t c = range.begin; c < range.end; c++) {
+            const eng_select_input input = select_input(v, x, c);
+            eng_select_measure(selection, c, &input, n_embd);
+        }
+    base_pool_barrier(v->pool, v->thread);
+    const uint32_t again = eng_select_worst(selection, v->n_columns, n_embd);
+    while (base_pool_claim(v->pool, v->n_columns, &range))
+        for (uint32_t c = range.begin; c < range.end; c++) {
+            const eng_select_input input = select_input(v, x, c);
+            eng_select_prepare(selection, c, again, &input, n_embd);
+        }
+    base_pool_barrier(v->pool, v->thread);
+    return again;
+}
+
+/* Estimates of all logits, in batch->logits, and what is certain of them. */
+static void estimate(const view *v, const float *x)
+{
+    const kern_matrix *const head = &v->model->output;
+    firn_batch *const batch = v->batch;
+    const uint32_t n_inputs = v->hp->n_embd + KERN_BLOCK, again = prepare_estimates(v, x);
+    base_range range;
+    quantise_rows(v, 1u << KERN_INPUT_INT8, batch->selection.inputs, n_inputs, (base_range){0, v->n_columns},
+                  v->scratch->own.panels);
+    const kern_rounded rounded = {v->scratch->own.panels.int8, v->n_columns, again};
+    while (base_pool_claim(v->pool, eng_select_pieces(v->model), &range))
+        for (uint32_t piece = range.begin; piece < range.end; piece++) {
+            const uint32_t first = piece * ENG_SELECT_TILES, left = kern_tiles(head) - first;
+            const uint32_t n_tiles = left < ENG_SELECT_TILES ? left : ENG_SELECT_TILES;
+            v->kernels->matmul_rounded(head, first, first + n_tiles, &rounded, batch->logits, batch->vocab_stride,
+                                       v->scratch->matmul);
+            for (uint32_t c = 0; c < v->n_columns; c++)
+                if (!eng_select_look(v->model, &batch->selection, c, batch->logits + c * batch->vocab_stride, piece))
+                    atomic_store_explicit(&v->step->damaged, true, memory_order_relaxed);
+        }
+    base_pool_barrier(v->pool, v->thread);
+}
+
+/* All logits of the columns that were refused. */
+static void compute_refused(const view *v, const float *x)
+{
+    firn_batch *const batch = v->batch;
+    uint32_t refused[ENG_HEAD_COLUMNS], n = 0;
+    for (uint32_t c = 0; c < v->n_columns; c++)
+        if (batch->selection.refused[c])
+            refused[n++] = c;
+    if (n == 0)
+        return;
+    float *const gathered = v->scratch->own.x;
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(gathered + (size_t)i * v->hp->n_embd, x + (size_t)refused[i] * v->hp->n_embd, v->hp->n_embd * sizeof *x);
+        if (v->thread == 0)
+            batch->logits_of[refused[i]] = batch->logits + i * batch->vocab_stride;
+    }
+    view some = *v;
+    some.n_columns = n;
+    quantise_rows(&some, wants(&v->model->output), gathered, v->hp->n_embd, (base_range){0, n}, v->scratch->own.panels);
+    multiply_head(&some, gathered, n);
+    if (2 * n > v->n_columns && v->thread == 0)
+        batch->selection.pause = ENG_SELECT_PAUSE;
+}
+
+/* The highest logits of each column. */
+static void select_logits(const view *v, const float *x)
+{
+    firn_batch *const batch = v->batch;
+    base_range range;
+    estimate(v, x);
+    while (base_pool_claim(v->pool, v->n_columns, &range))
+        for (uint32_t c = range.begin; c < range.end; c++) {
+            const eng_select_input input = select_input(v, x, c);
+            const uint32_t n_best = batch->columns[batch->needed.columns[v->step->head_first + c]].n_best;
+            v->kernels->quantise_int16(input.x, v->hp->n_embd, 1, 1, v->hp->n_embd / KERN_BLOCK, input.int16);
+            if (!eng_select_column(v->model, &batch->selection, c, n_best, batch->logits + c * batch->vocab_stride,
+                                   &input, v->scratch->rows, v->scratch->matmul))
+                atomic_store_explicit(&v->step->damaged, true, memory_order_relaxed);
+            batch->logits_of[c] = batch->selection.rows + c * batch->vocab_stride;
+        }
+    base_pool_barrier(v->pool, v->thread);
+    compute_refused(v, x);
+}
+
+static void compute_logits(view *v)
+{
+    const float *const x = v->batch->needed_x + (size_t)v->step->head_first * v->hp->n_embd;
+    v->n_columns = v->step->head_count;
+    if (v->step->selects)
+        select_logits(v, x);
+    else
+        compute_all(v, x);
 }
 
 /* ---- the step ---- */
@@ -367,13 +478,32 @@ static void run_head(void *argument, uint32_t thread)
     compute_logits(&v);
 }
 
+/* Whether the highest logits of these needed columns suffice, and are faster. */
+static bool selects(firn_batch *batch, uint32_t first, uint32_t count)
+{
+    if (count < ENG_SELECT_COLUMNS)
+        return false;
+    for (uint32_t i = first; i < first + count; i++) {
+        const uint32_t n_best = batch->columns[batch->needed.columns[i]].n_best;
+        if (n_best == 0 || n_best > FIRN_MOST_BEST)
+            return false;
+    }
+    if (batch->selection.pause > 0) {
+        batch->selection.pause--;
+        return false;
+    }
+    return eng_select_ready(batch->model);
+}
+
 bool eng_forward(firn_batch *batch)
 {
     const uint32_t n_needed = batch->needed.n_columns;
+    const uint32_t count = n_needed < ENG_HEAD_COLUMNS ? n_needed : ENG_HEAD_COLUMNS;
     step_state step = {
         .batch = batch,
         .private_stream = batch->n_columns <= ENG_PRIVATE_COLUMNS,
-        .head_count = n_needed < ENG_HEAD_COLUMNS ? n_needed : ENG_HEAD_COLUMNS,
+        .head_count = count,
+        .selects = selects(batch, 0, count),
     };
     base_pool_run(batch->model->context->pool, run_step, &step);
     return !atomic_load(&step.damaged);
@@ -381,7 +511,8 @@ bool eng_forward(firn_batch *batch)
 
 bool eng_forward_head(firn_batch *batch, uint32_t first, uint32_t count)
 {
-    step_state step = {.batch = batch, .head_first = first, .head_count = count};
+    step_state step = {
+        .batch = batch, .head_first = first, .head_count = count, .selects = selects(batch, first, count)};
     base_pool_run(batch->model->context->pool, run_head, &step);
     return !atomic_load(&step.damaged);
 }

@@ -67,6 +67,9 @@ typedef enum firn_end {
  */
 firn_status firn_generation_take(firn_generation *generation, const float *logits, firn_error *error);
 
+/* How many of the highest logits it needs for that (firn_sampler_needs); 0: all. */
+uint32_t firn_generation_needs(const firn_generation *generation);
+
 typedef struct firn_generation_step {
     size_t n_keep; /* tokens of the timeline, prompt included, that stay */
     int32_t id;    /* the token to append to them */

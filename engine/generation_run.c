@@ -55,7 +55,7 @@ static firn_status step_rows(firn_generation *g, const float **logits, firn_erro
         steps[i] = firn_generation_next_of(g, i);
         firn_session_rewind(row->session, steps[i].n_keep);
         if (row->model == g->model)
-            entries[n_entries++] = (firn_batch_entry){row->session, &steps[i].id, 1, FIRN_LOGITS_LAST};
+            entries[n_entries++] = (firn_batch_entry){row->session, &steps[i].id, 1, FIRN_LOGITS_LAST, 0};
     }
     if (n_entries > 1)
         status = firn_batch_append(g->batch, entries, n_entries, receive, logits, error);

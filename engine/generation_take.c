@@ -199,6 +199,14 @@ firn_status eng_generation_append(firn_generation *generation, int32_t id, bool 
     return status;
 }
 
+uint32_t firn_generation_needs(const firn_generation *generation)
+{
+    const firn_generation_options *const o = &generation->options;
+    const bool all = generation->n_rows > 1 || generation->constraint != NULL || o->n_logprobs >= 0 || o->entropies ||
+                     o->explain != NULL;
+    return all ? 0 : firn_sampler_needs(generation->sampler);
+}
+
 firn_status firn_generation_take(firn_generation *generation, const float *logits, firn_error *error)
 {
     if (generation->n_rows == 1)

@@ -41,6 +41,7 @@ struct firn_model {
     size_t arena_map_bytes;
     bool from_pack_cache;
     _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
+    _Atomic(float *) head_norms;           /* [n_vocab] of the head's rows, sealed; NULL until selection.c wants them */
     /* of its sessions' keys and values, by the types of both: they change, behind a lock */
     struct eng_pages *pages[FIRN_CACHE_TYPES][FIRN_CACHE_TYPES];
 };

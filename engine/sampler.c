@@ -295,6 +295,38 @@ static int32_t pick(firn_sampler *sampler, const float *logits, uint64_t sequenc
     return id;
 }
 
+/* Whether what came so far only makes tokens less likely. */
+static bool only_lowers(const firn_generation_parameters *p)
+{
+    return p->repeat_penalty >= 1 && p->frequency_penalty >= 0 && p->presence_penalty >= 0;
+}
+
+/*
+ * A token that is made less likely may fall out of the highest, and lets another one in: as many more are needed as
+ * there may be such tokens.
+ */
+uint32_t firn_sampler_needs(const firn_sampler *sampler)
+{
+    const firn_generation_parameters *const p = &sampler->parameters;
+    const eng_words *const words = &sampler->words;
+    size_t best = 0, lowered = words->n_words + words->n_ending + sampler->n_bans;
+    if (p->mirostat != 0 || words->n_biases > 0 || p->no_repeat_ngram_size > 0)
+        return 0;
+    for (size_t i = 1; i < sampler->n_stages && best == 0; i++) { /* the first stage is that of biases and bans */
+        const char *const name = sampler->stages[i]->name;
+        if (strcmp(name, "top_k") == 0)
+            best = (size_t)p->top_k;
+        else if (strcmp(name, "temperature") == 0 && greedy(p))
+            best = 1;
+        else if (strcmp(name, "penalties") == 0 && only_lowers(p))
+            lowered += p->repeat_last_n < 0 || (size_t)p->repeat_last_n > sampler->n_seen ? sampler->n_seen
+                                                                                          : (size_t)p->repeat_last_n;
+        else
+            return 0;
+    }
+    return best > 0 && best + lowered <= FIRN_MOST_BEST ? (uint32_t)(best + lowered) : 0;
+}
+
 int32_t firn_sampler_pick(firn_sampler *sampler, const float *logits, uint64_t sequence, uint64_t position)
 {
     return pick(sampler, logits, sequence, position, NULL, NULL);

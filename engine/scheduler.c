@@ -292,7 +292,10 @@ static void add_entry(eng_request *request, size_t number)
                             : whole                       ? FIRN_LOGITS_LAST
                                                           : FIRN_LOGITS_NONE;
     lane->owners[lane->n_entries] = (eng_entry_owner){request, number};
-    lane->entries[lane->n_entries++] = (firn_batch_entry){t->session, t->ids + t->session->cached, t->n_rows, logits};
+    /* a drafted token may be penalised in the next row */
+    const uint32_t needs = request->n_timelines == 1 ? firn_generation_needs(request->generation) : 0;
+    lane->entries[lane->n_entries++] = (firn_batch_entry){t->session, t->ids + t->session->cached, t->n_rows, logits,
+                                                          needs > 0 ? needs + request->drafted.n_drafts : 0};
 }
 
 static void extend_some(void *argument, uint32_t thread)

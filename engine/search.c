@@ -118,7 +118,7 @@ static firn_status append_rows(eng_search *s, firn_batch *batch, size_t first, s
             firn_session_rewind(session, firn_generation_next_of(g, row).n_keep);
             s->entries[n++] =
                 (firn_batch_entry){session, a->n_tokens > 0 ? &a->ids[a->n_tokens - 1] : &g->rows[row].last_of_prompt,
-                                   1, FIRN_LOGITS_LAST};
+                                   1, FIRN_LOGITS_LAST, 0};
         }
     return firn_batch_append(batch, s->entries, n, receive, s, error);
 }

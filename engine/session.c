@@ -258,7 +258,7 @@ firn_status firn_session_append(firn_session *session, const int32_t *ids, size_
             return status;
     }
     single one = {callback, argument};
-    const firn_batch_entry entry = {session, ids, n_ids, logits};
+    const firn_batch_entry entry = {session, ids, n_ids, logits, 0};
     return firn_batch_append(session->own, &entry, 1, callback != NULL ? pass_on : NULL, &one, error);
 }
 

@@ -87,7 +87,7 @@ static firn_status append(fixture *f, firn_batch *batch, const size_t counts[SES
     for (int i = 0; i < SESSIONS; i++) {
         f->before[i] = firn_session_length(f->sessions[i]);
         f->seen[i] = 0;
-        entries[i] = (firn_batch_entry){f->sessions[i], f->ids[i] + f->before[i], counts[i], logits[i]};
+        entries[i] = (firn_batch_entry){f->sessions[i], f->ids[i] + f->before[i], counts[i], logits[i], 0};
     }
     return firn_batch_append(batch, entries, SESSIONS, compare, f, error);
 }

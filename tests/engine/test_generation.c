@@ -113,15 +113,15 @@ static void run_batched(pair *p)
     firn_session *const sessions[2] = {support_session(all.model, 0, 0), support_session(all.model, 0, 0)};
     firn_batch *batch;
     cr_assert_eq(firn_batch_create(all.model, NULL, &batch, NULL), FIRN_OK);
-    firn_batch_entry entries[2] = {{sessions[0], all.prompt, PROMPT, FIRN_LOGITS_LAST},
-                                   {sessions[1], all.prompt, PROMPT, FIRN_LOGITS_LAST}};
+    firn_batch_entry entries[2] = {{sessions[0], all.prompt, PROMPT, FIRN_LOGITS_LAST, 0},
+                                   {sessions[1], all.prompt, PROMPT, FIRN_LOGITS_LAST, 0}};
     cr_assert_eq(firn_batch_append(batch, entries, 2, take, p, NULL), FIRN_OK);
     while (firn_generation_end(p->g[0]) == FIRN_END_NOT_YET) {
         firn_generation_step steps[2];
         for (int i = 0; i < 2; i++) {
             steps[i] = firn_generation_next(p->g[i]);
             firn_session_rewind(sessions[i], steps[i].n_keep);
-            entries[i] = (firn_batch_entry){sessions[i], &steps[i].id, 1, FIRN_LOGITS_LAST};
+            entries[i] = (firn_batch_entry){sessions[i], &steps[i].id, 1, FIRN_LOGITS_LAST, 0};
         }
         cr_assert_eq(firn_batch_append(batch, entries, 2, take, p, NULL), FIRN_OK, "%s", p->error.message);
     }

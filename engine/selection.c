@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/selection.h"
+
+#include "kernels/half.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { PIECE = ENG_SELECT_TILES * KERN_TILE_ROWS, AHEAD = 4 };
+
+uint32_t eng_select_pieces(const firn_model *model)
+{
+    return (kern_tiles(&model->output) + ENG_SELECT_TILES - 1) / ENG_SELECT_TILES;
+}
+
+/* ---- norms of rows ---- */
+
+/* Not less than the norm of a row of Q8_0 as it is in the checkpoint. */
+static float norm_of_row(const uint8_t *row, uint32_t n_blocks)
+{
+    double sum = 0;
+    for (uint32_t b = 0; b < n_blocks; b++, row += 2 + KERN_BLOCK) {
+        int8_t q[KERN_BLOCK];
+        int32_t squares = 0;
+        memcpy(q, row + 2, sizeof q);
+        for (uint32_t i = 0; i < KERN_BLOCK; i++)
+            squares += q[i] * q[i];
+        const double scale = (double)kern_float_from_half((uint16_t)(row[0] | row[1] << 8));
+        sum += scale * scale * squares;
+    }
+    return nextafterf((float)(sqrt(sum) * (1 + 0x1p-40)), INFINITY);
+}
+
+/* Norms on their way. */
+typedef struct measuring {
+    const firn_model *model;
+    float *norms;
+} measuring;
+
+static void measure_norms(void *argument, uint32_t thread)
+{
+    const measuring *const m = argument;
+    const kern_matrix *const head = &m->model->output;
+    base_range range;
+    (void)thread;
+    while (base_pool_claim(m->model->context->pool, head->n_rows, &range))
+        for (uint32_t row = range.begin; row < range.end; row++)
+            m->norms[row] =
+                norm_of_row(head->data + row * (head->tile_bytes / KERN_TILE_ROWS), head->n_inputs / KERN_BLOCK);
+}
+
+bool eng_select_ready(firn_model *model)
+{
+    const kern_matrix *const head = &model->output;
+    if (head->type != KERN_Q8_0 || model->hyperparameters->logit_softcap != 0.0f ||
+        model->context->kernels.matmul_rounded == NULL)
+        return false;
+    if (atomic_load_explicit(&model->head_norms, memory_order_acquire) != NULL)
+        return true;
+    const size_t bytes = (size_t)head->n_rows * sizeof(float);
+    void *const map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return false;
+    measuring m = {model, map};
+    base_pool_run(model->context->pool, measure_norms, &m);
+    float *none = NULL;
+    if (mprotect(map, bytes, PROT_READ) != 0 ||
+        !atomic_compare_exchange_strong(&model->head_norms, &none, (float *)map)) {
+        munmap(map, bytes);
+        return none != NULL;
+    }
+    return true;
+}
+
+/* ---- estimates ---- */
+
+/* Input i of a block as one column's roundings have it. */
+static double int8_input(const uint8_t *block, uint32_t i)
+{
+    float scale;
+    memcpy(&scale, block, sizeof scale);
+    return (double)scale * (int8_t)block[12 + i];
+}
+
+static double int16_input(const uint8_t *block, uint32_t i)
+{
+    float scale;
+    int16_t q;
+    memcpy(&scale, block, sizeof scale);
+    memcpy(&q, block + 4 + 2 * (size_t)i, sizeof q);
+    return (double)scale * q;
+}
+
+void eng_select_measure(eng_selection *selection, uint32_t c, const eng_select_input *input, uint32_t n_embd)
+{
+    const uint32_t n_blocks = n_embd / KERN_BLOCK;
+    input->kernels->quantise_int8(input->x, n_embd, 1, 1, n_blocks, input->int8);
+    input->kernels->quantise_int16(input->x, n_embd, 1, 1, n_blocks, input->int16);
+    for (size_t b = 0; b < n_blocks; b++) {
+        double lost = 0;
+        for (uint32_t i = 0; i < KERN_BLOCK; i++) {
+            const double difference =
+                int16_input(input->int16 + b * KERN_INT16_BYTES, i) - int8_input(input->int8 + b * KERN_INT8_BYTES, i);
+            lost += difference * difference;
+        }
+        selection->lost[c * n_blocks + b] = (float)lost;
+    }
+}
+
+uint32_t eng_select_worst(const eng_selection *selection, uint32_t n_columns, uint32_t n_embd)
+{
+    const uint32_t n_blocks = n_embd / KERN_BLOCK;
+    float most = -1.0f;
+    uint32_t worst = 0;
+    for (uint32_t b = 0; b < n_blocks; b++) {
+        float lost = 0;
+        for (size_t c = 0; c < n_columns; c++)
+            lost += selection->lost[c * n_blocks + b];
+        if (lost > most) {
+            most = lost;
+            worst = b;
+        }
+    }
+    return worst;
+}
+
+void eng_select_prepare(eng_selection *selection, uint32_t c, uint32_t again, const eng_select_input *input,
+                        uint32_t n_embd)
+{
+    const uint32_t n_blocks = n_embd / KERN_BLOCK, n_all = n_blocks + 1;
+    float *const all = selection->inputs + (size_t)c * n_all * KERN_BLOCK;
+    memcpy(all, input->x, n_embd * sizeof *all);
+    input->kernels->quantise_int8(input->x, n_embd, 1, 1, n_blocks, input->int8);
+    input->kernels->quantise_int16(input->x, n_embd, 1, 1, n_blocks, input->int16);
+    for (uint32_t i = 0; i < KERN_BLOCK; i++)
+        all[n_embd + i] = (float)(int16_input(input->int16 + again * (size_t)KERN_INT16_BYTES, i) -
+                                  int8_input(input->int8 + again * (size_t)KERN_INT8_BYTES, i));
+    input->kernels->quantise_int8(all + n_embd, n_embd, 1, 1, 1, input->int8 + n_blocks * (size_t)KERN_INT8_BYTES);
+    double lost = 0, squares = 0;
+    for (size_t b = 0; b < n_blocks; b++)
+        for (uint32_t i = 0; i < KERN_BLOCK; i++) {
+            const double value = int16_input(input->int16 + b * KERN_INT16_BYTES, i);
+            double difference = value - int8_input(input->int8 + b * KERN_INT8_BYTES, i);
+            if (b == again)
+                difference -= int8_input(input->int8 + n_blocks * (size_t)KERN_INT8_BYTES, i);
+            lost += difference * difference;
+            squares += value * value;
+        }
+    /* an estimate, and a logit, add at most n_all terms in floats, each rounded by 2^-24 of sums that are not above 1.1
+       times the product of the norms; this is more than ten times that */
+    const double margin = (n_all + 4) * 0x1p-19 * sqrt(squares);
+    selection->factors[c] = nextafterf((float)(sqrt(lost) + margin), INFINITY);
+}
+
+static uint32_t rows_of(const firn_model *model, uint32_t piece)
+{
+    const uint32_t left = model->output.n_rows - piece * PIECE;
+    return left < PIECE ? left : PIECE;
+}
+
+bool eng_select_look(const firn_model *model, eng_selection *selection, uint32_t c, const float *estimates,
+                     uint32_t piece)
+{
+    const size_t first = (size_t)piece * PIECE;
+    return model->context->kernels.certain(
+        estimates + first, model->head_norms + first, selection->factors[c], rows_of(model, piece),
+        selection->certain + ((size_t)c * eng_select_pieces(model) + piece) * KERN_LANES);
+}
+
+/* ---- candidates ---- */
+
+/* The n-th largest of `count` numbers, -infinity where there are fewer. */
+static float nth_largest(const float *numbers, size_t count, uint32_t n)
+{
+    float largest[FIRN_MOST_BEST];
+    uint32_t have = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (have == n && !(numbers[i] > largest[n - 1]))
+            continue;
+        uint32_t at = have < n ? have++ : n - 1;
+        for (; at > 0 && largest[at - 1] < numbers[i]; at--)
+            largest[at] = largest[at - 1];
+        largest[at] = numbers[i];
+    }
+    return have == n ? largest[n - 1] : -INFINITY;
+}
+
+/* Writes those that may reach `floor` to `ids`; how many, or ENG_SELECT_MOST + 1. */
+static uint32_t find_candidates(const firn_model *model, float factor, const float *estimates, float floor,
+                                int32_t *ids)
+{
+    const uint32_t n_pieces = eng_select_pieces(model);
+    uint32_t count = 0;
+    for (uint32_t piece = 0; piece < n_pieces; piece++) {
+        const size_t first = (size_t)piece * PIECE;
+        int32_t numbers[PIECE];
+        const uint32_t n = model->context->kernels.possible(estimates + first, model->head_norms + first, factor,
+                                                            rows_of(model, piece), floor, numbers);
+        if (n > ENG_SELECT_MOST - count)
+            return ENG_SELECT_MOST + 1;
+        for (uint32_t i = 0; i < n; i++)
+            ids[count++] = (int32_t)first + numbers[i];
+    }
+    return count;
+}
+
+/* True logits of n tokens (at most ENG_SELECT_ROWS), whose rows are brought together. */
+static void true_logits(const firn_model *model, const eng_select_input *input, const int32_t *ids, uint32_t n,
+                        uint8_t *rows, uint8_t *scratch, float *logits)
+{
+    const size_t row_bytes = model->output.tile_bytes / KERN_TILE_ROWS;
+    const uint8_t *const data = model->output.data;
+    for (uint32_t i = 0; i < n; i++) { /* they lie anywhere: the next ones are fetched meanwhile */
+        for (size_t line = 0; line < row_bytes && i + AHEAD < n; line += 64)
+            __builtin_prefetch(data + (size_t)ids[i + AHEAD] * row_bytes + line);
+        memcpy(rows + i * row_bytes, data + (size_t)ids[i] * row_bytes, row_bytes);
+    }
+    kern_matrix part = model->output;
+    part.data = rows;
+    part.n_rows = n;
+    const kern_activations x = {input->x, part.n_inputs, input->int8, input->int16, 1};
+    kern_matmul(input->kernels, &part, 0, kern_tiles(&part), &x, logits, 0, scratch);
+}
+
+/* Makes all of a row -infinity. */
+static void clear(eng_selection *selection, uint32_t c, uint32_t n_vocab, float *row)
+{
+    const int32_t *const ids = selection->ids + (size_t)c * ENG_SELECT_MOST;
+    for (uint32_t i = 0; i < selection->counts[c]; i++)
+        row[ids[i]] = -INFINITY;
+    for (uint32_t i = 0; i < n_vocab && selection->counts[c] == 0; i++) /* never used before */
+        row[i] = -INFINITY;
+}
+
+bool eng_select_column(const firn_model *model, eng_selection *selection, uint32_t c, uint32_t n_best,
+                       const float *estimates, const eng_select_input *input, uint8_t *rows, uint8_t *scratch)
+{
+    const size_t n_certain = (size_t)eng_select_pieces(model) * KERN_LANES;
+    const float floor = nth_largest(selection->certain + c * n_certain, n_certain, n_best);
+    int32_t *const ids = selection->ids + (size_t)c * ENG_SELECT_MOST, found[ENG_SELECT_MOST];
+    const uint32_t n = find_candidates(model, selection->factors[c], estimates, floor, found);
+    float *const row = selection->rows + c * selection->stride;
+    selection->refused[c] = n > ENG_SELECT_MOST;
+    if (selection->refused[c])
+        return true;
+    clear(selection, c, model->output.n_rows, row);
+    memcpy(ids, found, n * sizeof *ids);
+    selection->counts[c] = n;
+    bool finite = true;
+    for (uint32_t first = 0; first < n; first += ENG_SELECT_ROWS) {
+        const uint32_t count = n - first < ENG_SELECT_ROWS ? n - first : ENG_SELECT_ROWS;
+        float exact[ENG_SELECT_ROWS];
+        true_logits(model, input, ids + first, count, rows, scratch, exact);
+        finite = finite && input->kernels->all_finite(exact, count);
+        for (uint32_t i = 0; i < count; i++)
+            row[ids[first + i]] = exact[i];
+    }
+    return finite;
+}
