@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,20 @@ static void *worker_main(void *argument)
     }
 }
 
+/*
+ * Workers take no signals: handlers, such as those of a library for terminals, expect the thread that set them. Faults
+ * are the business of the thread that has them.
+ */
+static void block_signals(sigset_t *before)
+{
+    static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    sigset_t signals;
+    sigfillset(&signals);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&signals, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &signals, before);
+}
+
 static void start_epoch(base_pool *pool)
 {
     atomic_fetch_add(&pool->epoch, 1);
@@ -132,15 +147,21 @@ firn_status base_pool_create(uint32_t n_threads, base_pool **out, firn_error *er
     }
     *pool = (base_pool){.n_threads = 1, .workers = workers};
     pool->spins = n_threads <= base_pool_default_threads() ? SPINS_BEFORE_YIELD : 0;
+    sigset_t signals;
+    block_signals(&signals); /* as threads begin with the mask of the one that starts them */
     for (uint32_t i = 1; i < n_threads; i++) {
         struct worker *const worker = &workers[i - 1];
         *worker = (struct worker){.pool = pool, .index = i};
-        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-            base_pool_destroy(pool);
-            return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET,
-                             "thread %u of %u could not be started; ask for fewer threads", i + 1, n_threads);
-        }
+        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+            break;
         pool->n_threads = i + 1; /* workers read it only inside a task */
+    }
+    pthread_sigmask(SIG_SETMASK, &signals, NULL);
+    const uint32_t n_started = pool->n_threads;
+    if (n_started < n_threads) {
+        base_pool_destroy(pool);
+        return base_fail(error, FIRN_ERROR_SYSTEM, FIRN_NO_OFFSET,
+                         "thread %u of %u could not be started; ask for fewer threads", n_started + 1, n_threads);
     }
     *out = pool;
     return FIRN_OK;

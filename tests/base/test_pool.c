@@ -4,7 +4,9 @@
 #include "base/pool.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 
 Test(pool, thread_counts_have_limits)
@@ -34,6 +36,30 @@ Test(pool, default_follows_the_affinity)
     cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
     cr_expect_eq(base_pool_default_threads(), 1u);
     cr_assert_eq(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
+static void take_mask(void *argument, uint32_t thread)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, &((sigset_t *)argument)[thread]);
+}
+
+/* A library's handler that ran in a worker, while the first thread had left the library, ended the program. */
+Test(pool, workers_take_no_signals_but_faults)
+{
+    enum { THREADS = 3 };
+    sigset_t masks[THREADS], before;
+    base_pool *pool;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    cr_assert_eq(base_pool_create(THREADS, &pool, NULL), FIRN_OK);
+    base_pool_run(pool, take_mask, masks);
+    base_pool_destroy(pool);
+    static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH}, faults[] = {SIGSEGV, SIGBUS, SIGFPE};
+    for (int t = 0; t < THREADS; t++) {
+        for (int i = 0; i < 4; i++)
+            cr_expect_eq(sigismember(&masks[t], taken[i]), t > 0 || sigismember(&before, taken[i]), "thread %d", t);
+        for (int i = 0; i < 3; i++)
+            cr_expect_eq(sigismember(&masks[t], faults[i]), sigismember(&before, faults[i]), "thread %d", t);
+    }
 }
 
 typedef struct claims {
