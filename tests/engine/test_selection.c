@@ -5,6 +5,7 @@
  */
 #include "kernels/kernels.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/effort.h"
 #include "tests/support/engine.h"
 
 #include <criterion/criterion.h>
@@ -93,15 +94,16 @@ static void compare_positions(const char *checkpoint, const char *level, size_t 
                                                                           support_session(f.model, CONTEXT, 0);
     comparison c = {.n_vocab = f.n_vocab, .all = malloc(CHUNK * (size_t)f.n_vocab * sizeof(float))};
     cr_assert_not_null(c.all);
-    for (size_t at = 0; c.positions < n_positions; at += CHUNK) {
-        c.n_best = wanted[at / CHUNK % 3];
-        const int32_t *const chunk = ids + at % (n_ids - CHUNK);
-        if (firn_session_length(first) + CHUNK > CONTEXT) {
+    const size_t chunk_size = n_positions < CHUNK ? n_positions : CHUNK;
+    for (size_t at = 0; c.positions < n_positions; at += chunk_size) {
+        c.n_best = wanted[at / chunk_size % 3];
+        const int32_t *const chunk = ids + at % (n_ids - chunk_size);
+        if (firn_session_length(first) + chunk_size > CONTEXT) {
             firn_session_rewind(first, 0);
             firn_session_rewind(second, 0);
         }
-        const firn_batch_entry all = {first, chunk, CHUNK, FIRN_LOGITS_ALL, 0};
-        const firn_batch_entry best = {second, chunk, CHUNK, FIRN_LOGITS_ALL, c.n_best};
+        const firn_batch_entry all = {first, chunk, chunk_size, FIRN_LOGITS_ALL, 0};
+        const firn_batch_entry best = {second, chunk, chunk_size, FIRN_LOGITS_ALL, c.n_best};
         cr_assert_eq(firn_batch_append(f.batch, &all, 1, keep_all, &c, NULL), FIRN_OK);
         cr_assert_eq(firn_batch_append(f.batch, &best, 1, compare, &c, NULL), FIRN_OK);
     }
@@ -118,22 +120,22 @@ static void compare_positions(const char *checkpoint, const char *level, size_t 
 
 Test(selection, has_the_true_bits_on_10000_positions)
 {
-    compare_positions("SmolLM2-135M-Instruct.Q4_1.gguf", NULL, 10000);
+    compare_positions("SmolLM2-135M-Instruct.Q4_1.gguf", NULL, SUPPORT_EFFORT(10000, 640));
 }
 
 Test(selection, with_a_large_vocabulary)
 {
-    compare_positions("gemma-3-270m-q4_k_m.gguf", NULL, 1000);
+    compare_positions("gemma-3-270m-q4_k_m.gguf", NULL, SUPPORT_EFFORT(1000, 64));
 }
 
 Test(selection, where_the_head_is_not_the_embedding)
 {
-    compare_positions("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", NULL, 1000);
+    compare_positions("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", NULL, SUPPORT_EFFORT(1000, 64));
 }
 
 Test(selection, in_plain_c)
 {
-    compare_positions("SmolLM2-135M-Instruct.Q4_1.gguf", "scalar", CHUNK);
+    compare_positions("SmolLM2-135M-Instruct.Q4_1.gguf", "scalar", SUPPORT_EFFORT(8, 4));
 }
 
 /* ---- picks ---- */
