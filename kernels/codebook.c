@@ -35,22 +35,3 @@ void kern_codebook_block(kern_type type, const uint8_t *block, uint32_t sub, ker
     out->subscale[0] = (int32_t)codes.subscales[0];
     out->subscale[1] = (int32_t)codes.subscales[1];
 }
-
-void kern_expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *out)
-{
-    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
-    for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++, out += KERN_EXPANDED_BLOCK) {
-        for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
-            const uint32_t row = tile * KERN_TILE_ROWS + r, real = row < weights->n_rows ? row : weights->n_rows - 1;
-            kern_block block;
-            kern_row_block(weights->type, weights->data + real * row_bytes, b, &block);
-            memcpy(out + 4 * r, &block.scale[0], 4);
-            out[64 + r] = (uint8_t)block.subscale[0];
-            out[80 + r] = (uint8_t)block.subscale[1];
-            for (uint32_t i = 0; i < KERN_BLOCK; i++)
-                block.q[i] = (int8_t)(block.q[i] + KERN_EXPANDED_ZERO);
-            for (uint32_t g = 0; g < 8; g++)
-                memcpy(out + 96 + 64 * g + 4 * r, block.q + 4 * g, 4);
-        }
-    }
-}

@@ -50,11 +50,15 @@ static inline bool kern_codebook_subscales(kern_type type)
     return type == KERN_IQ2_XS || type == KERN_IQ2_S || type == KERN_IQ1_M;
 }
 
-/* Expands a tile of a matrix whose rows are used in place; rows beyond the matrix repeat its last one. */
-void kern_expand_tile(const kern_matrix *weights, uint32_t tile, uint8_t *out);
-
 /* The sixteen weights of 4-bit codes: IQ4_NL and IQ4_XS, and 2 * E2M1 (MXFP4, NVFP4). */
 extern const int8_t kern_iq4_values[16], kern_fp4_values[16];
+
+/* A row of a matrix whose rows are used in place; those beyond it repeat its last one. */
+static inline const uint8_t *kern_row_in_place(const kern_matrix *weights, uint32_t row)
+{
+    const uint32_t real = row < weights->n_rows ? row : weights->n_rows - 1;
+    return weights->data + real * (weights->tile_bytes / KERN_TILE_ROWS);
+}
 
 static inline uint16_t kern_load16(const uint8_t *bytes)
 {

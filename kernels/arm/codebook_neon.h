@@ -64,20 +64,13 @@ ALWAYS_INLINE float codebook_row(const kern_type type, const uint8_t *row, uint3
     return result;
 }
 
-/* Row r of a tile; rows beyond the matrix repeat its last one. */
-ALWAYS_INLINE const uint8_t *row_in_place(const kern_matrix *weights, uint32_t tile, uint32_t r)
-{
-    const uint32_t row = tile * KERN_TILE_ROWS + r, real = row < weights->n_rows ? row : weights->n_rows - 1;
-    return weights->data + real * (weights->tile_bytes / KERN_TILE_ROWS);
-}
-
 /* Tiles times one column. */
 static void codebook_column(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const uint8_t *x,
                             float *out, uint8_t *scratch)
 {
     (void)scratch;
     for (uint32_t row = tile_begin * KERN_TILE_ROWS; row < tile_end * KERN_TILE_ROWS; row++) {
-        const uint8_t *const data = row_in_place(weights, row / KERN_TILE_ROWS, row % KERN_TILE_ROWS);
+        const uint8_t *const data = kern_row_in_place(weights, row);
         switch (weights->type) {
 #define FIRN_CASE(name)                                                   \
     case KERN_##name:                                                     \
@@ -108,13 +101,13 @@ ALWAYS_INLINE void store_turned(const int8x16_t rows[4], uint8_t *out)
     }
 }
 
-/* As kern_expand_tile, but that subscales of types that have none are not written. */
+/* A tile expanded as kernels/tile.h has it, but that subscales of types that have none are not written. */
 ALWAYS_INLINE void expand_codebook(const kern_type type, const kern_matrix *weights, uint32_t tile, uint8_t *out)
 {
     const uint32_t block_bytes = kern_type_find(type)->block_bytes;
     const uint8_t *rows[KERN_TILE_ROWS];
     for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
-        rows[r] = row_in_place(weights, tile, r);
+        rows[r] = kern_row_in_place(weights, tile * KERN_TILE_ROWS + r);
     for (uint32_t s = 0; s < weights->n_inputs / SUPER; s++) {
         float scales[KERN_TILE_ROWS];
         for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)

@@ -29,12 +29,9 @@ typedef struct row_pointers {
 /* Four rows from `first` on; rows beyond the matrix repeat its last one. */
 ALWAYS_INLINE row_pointers four_rows(const kern_matrix *weights, uint32_t first)
 {
-    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
     row_pointers rows;
-    for (uint32_t r = 0; r < ROWS; r++) {
-        const uint32_t row = first + r;
-        rows.at[r] = weights->data + (row < weights->n_rows ? row : weights->n_rows - 1) * row_bytes;
-    }
+    for (uint32_t r = 0; r < ROWS; r++)
+        rows.at[r] = kern_row_in_place(weights, first + r);
     return rows;
 }
 

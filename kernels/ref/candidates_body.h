@@ -14,6 +14,14 @@ ALWAYS_INLINE lanes load_logits(const float *from, uint32_t n)
     return n >= KERN_LANES ? lanes_load(from) : lanes_select_range(load_part(from, n), lanes_splat(NAN), 0, (int)n);
 }
 
+/* Behind n numbers, those of the lanes in a mask, the first of which has number `first`; how many there are then. */
+ALWAYS_INLINE uint32_t add_numbers(uint32_t mask, uint32_t first, int32_t *numbers, uint32_t n)
+{
+    for (; mask != 0; mask &= mask - 1)
+        numbers[n++] = (int32_t)(first + (uint32_t)__builtin_ctz(mask));
+    return n;
+}
+
 static void sum_weights(const kern_candidates *c, kern_weights *out)
 {
     const lanes highest = lanes_splat(c->highest), factor = lanes_splat(c->factor), zero = lanes_splat(0.0f);
@@ -57,9 +65,8 @@ static uint32_t contenders(const kern_candidates *c, const kern_noise *noise, ui
             const lanes logits = load_logits(c->logits + start, first + count - start);
             const lanes exponent = lanes_multiply(lanes_subtract(logits, highest), factor);
             const lanes bound = lanes_fma(lanes_bits(words[w]), slope, zero_bits);
-            uint32_t found = lanes_reach(lanes_add(exponent, bound), lanes_splat(least));
-            for (; found != 0; found &= found - 1)
-                ids[n_found++] = (int32_t)(start + (uint32_t)__builtin_ctz(found));
+            const uint32_t found = lanes_reach(lanes_add(exponent, bound), lanes_splat(least));
+            n_found = add_numbers(found, start, ids, n_found);
         }
     }
     return n_found;
@@ -69,9 +76,8 @@ static uint32_t reaching(const float *logits, uint32_t n, float floor, int32_t *
 {
     uint32_t n_found = 0;
     for (uint32_t i = 0; i < n; i += KERN_LANES) {
-        uint32_t found = lanes_reach(load_logits(logits + i, n - i), lanes_splat(floor));
-        for (; found != 0; found &= found - 1)
-            ids[n_found++] = (int32_t)(i + (uint32_t)__builtin_ctz(found));
+        const uint32_t found = lanes_reach(load_logits(logits + i, n - i), lanes_splat(floor));
+        n_found = add_numbers(found, i, ids, n_found);
     }
     return n_found;
 }
@@ -96,9 +102,8 @@ static uint32_t possible(const float *estimates, const float *radii, float facto
     for (uint32_t i = 0; i < n; i += KERN_LANES) {
         const lanes most =
             lanes_fma(load_part(radii + i, n - i), lanes_splat(factor), load_logits(estimates + i, n - i));
-        uint32_t found = lanes_reach(most, lanes_splat(floor));
-        for (; found != 0; found &= found - 1)
-            numbers[n_found++] = (int32_t)(i + (uint32_t)__builtin_ctz(found));
+        const uint32_t found = lanes_reach(most, lanes_splat(floor));
+        n_found = add_numbers(found, i, numbers, n_found);
     }
     return n_found;
 }

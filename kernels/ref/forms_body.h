@@ -9,7 +9,7 @@
 
 #include "kernels/tile.h"
 
-/* The packed types, and what kern_expand_tile makes of the others. */
+/* The packed types, and what the others are expanded to (kernels/tile.h). */
 typedef enum form {
     Q4_0,
     Q4_1,

@@ -120,7 +120,7 @@ ALWAYS_INLINE void codebook_terms(const kern_type type, const uint16_t *words, c
 
 /* ---- many columns ---- */
 
-/* As kern_expand_tile. */
+/* A tile expanded as kernels/tile.h has it. */
 ALWAYS_INLINE void expand_codebook(const kern_type type, const uint16_t *words, const kern_matrix *weights,
                                    uint32_t tile, uint8_t *out)
 {

@@ -303,7 +303,7 @@ ALWAYS_INLINE void expand_subscales(const codebook_row *rows, uint8_t *out)
         _mm_storeu_si128((__m128i *)(void *)(out + (size_t)h / 2 * KERN_EXPANDED_BLOCK + 64 + 16 * (h % 2)), v[h]);
 }
 
-/* As kern_expand_tile, but that subscales of types that have none are not written. */
+/* A tile expanded as kernels/tile.h has it, but that subscales of types that have none are not written. */
 ALWAYS_INLINE void expand_codebook(const kern_type type, const uint16_t *words, const kern_matrix *weights,
                                    uint32_t tile, uint8_t *out)
 {

@@ -25,12 +25,9 @@ typedef struct row_pointers {
 /* The rows of a tile; rows beyond the matrix repeat its last one. */
 ALWAYS_INLINE row_pointers tile_rows(const kern_matrix *weights, uint32_t tile)
 {
-    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
     row_pointers rows;
-    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++) {
-        const uint32_t row = tile * KERN_TILE_ROWS + r;
-        rows.at[r] = weights->data + (row < weights->n_rows ? row : weights->n_rows - 1) * row_bytes;
-    }
+    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
+        rows.at[r] = kern_row_in_place(weights, tile * KERN_TILE_ROWS + r);
     return rows;
 }
 
