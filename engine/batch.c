@@ -74,16 +74,16 @@ static void cut_scratch(eng_cutter *cutter, eng_scratch *scratch, const mod_hype
 
 static void cut_selection(eng_cutter *cutter, eng_selection *selection, const firn_batch *batch)
 {
-    const uint64_t n_embd = batch->model->hyperparameters->n_embd;
-    selection->lost = eng_cut(cutter, ENG_HEAD_COLUMNS, (n_embd / KERN_BLOCK + 1) * sizeof(float));
-    selection->inputs = eng_cut(cutter, ENG_HEAD_COLUMNS, (n_embd + KERN_BLOCK) * sizeof(float));
+    const uint64_t n_blocks = batch->model->hyperparameters->n_embd / KERN_BLOCK;
+    selection->lost = eng_cut(cutter, ENG_HEAD_COLUMNS, (n_blocks + 1) * sizeof(double));
+    selection->squares = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(double));
+    selection->left = eng_cut(cutter, ENG_HEAD_COLUMNS, KERN_BLOCK * sizeof(float));
     selection->factors = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(float));
     selection->certain =
         eng_cut(cutter, (uint64_t)ENG_HEAD_COLUMNS * eng_select_pieces(batch->model), KERN_LANES * sizeof(float));
     selection->ids = eng_cut(cutter, ENG_HEAD_COLUMNS, ENG_SELECT_MOST * sizeof(int32_t));
     selection->counts = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(uint32_t));
     selection->refused = eng_cut(cutter, ENG_HEAD_COLUMNS, sizeof(bool));
-    selection->stride = batch->vocab_stride;
     selection->rows = eng_cut(cutter, ENG_HEAD_COLUMNS, batch->vocab_stride * sizeof(float));
 }
 

@@ -319,26 +319,25 @@ static void compute_all(const view *v, const float *x)
 static eng_select_input select_input(const view *v, const float *x, uint32_t c)
 {
     const eng_panels room = v->scratch->own.panels;
-    return (eng_select_input){v->kernels, x + (size_t)c * v->hp->n_embd, room.int8, room.int16};
+    return (eng_select_input){x + (size_t)c * v->hp->n_embd, room.int8, room.int16};
 }
 
 /* Makes the columns' inputs for estimates; returns the block that comes twice. */
 static uint32_t prepare_estimates(const view *v, const float *x)
 {
     eng_selection *const selection = &v->batch->selection;
-    const uint32_t n_embd = v->hp->n_embd;
     base_range range;
     while (base_pool_claim(v->pool, v->n_columns, &range))
         for (uint32_t c = range.begin; c < range.end; c++) {
             const eng_select_input input = select_input(v, x, c);
-            eng_select_measure(selection, c, &input, n_embd);
+            eng_select_measure(v->model, selection, c, &input);
         }
     base_pool_barrier(v->pool, v->thread);
-    const uint32_t again = eng_select_worst(selection, v->n_columns, n_embd);
+    const uint32_t again = eng_select_worst(v->model, selection, v->n_columns);
     while (base_pool_claim(v->pool, v->n_columns, &range))
         for (uint32_t c = range.begin; c < range.end; c++) {
             const eng_select_input input = select_input(v, x, c);
-            eng_select_prepare(selection, c, again, &input, n_embd);
+            eng_select_prepare(v->model, selection, c, again, &input);
         }
     base_pool_barrier(v->pool, v->thread);
     return again;
@@ -349,11 +348,14 @@ static void estimate(const view *v, const float *x)
 {
     const kern_matrix *const head = &v->model->output;
     firn_batch *const batch = v->batch;
-    const uint32_t n_inputs = v->hp->n_embd + KERN_BLOCK, again = prepare_estimates(v, x);
+    const uint32_t n_embd = v->hp->n_embd, n_blocks = n_embd / KERN_BLOCK, again = prepare_estimates(v, x);
+    const eng_panels panels = v->scratch->own.panels;
+    const base_range columns = {0, v->n_columns};
     base_range range;
-    quantise_rows(v, 1u << KERN_INPUT_INT8, batch->selection.inputs, n_inputs, (base_range){0, v->n_columns},
-                  v->scratch->own.panels);
-    const kern_rounded rounded = {v->scratch->own.panels.int8, v->n_columns, again};
+    quantise_columns(v, 1u << KERN_INPUT_INT8, x, n_embd, n_blocks + 1, 0, n_blocks, columns, panels);
+    quantise_columns(v, 1u << KERN_INPUT_INT8, batch->selection.left, KERN_BLOCK, n_blocks + 1, n_blocks, 1, columns,
+                     panels);
+    const kern_rounded rounded = {panels.int8, v->n_columns, again};
     while (base_pool_claim(v->pool, eng_select_pieces(v->model), &range))
         for (uint32_t piece = range.begin; piece < range.end; piece++) {
             const uint32_t first = piece * ENG_SELECT_TILES, left = kern_tiles(head) - first;
@@ -401,11 +403,11 @@ static void select_logits(const view *v, const float *x)
         for (uint32_t c = range.begin; c < range.end; c++) {
             const eng_select_input input = select_input(v, x, c);
             const uint32_t n_best = batch->columns[batch->needed.columns[v->step->head_first + c]].n_best;
-            v->kernels->quantise_int16(input.x, v->hp->n_embd, 1, 1, v->hp->n_embd / KERN_BLOCK, input.int16);
+            float *const row = batch->selection.rows + c * batch->vocab_stride;
             if (!eng_select_column(v->model, &batch->selection, c, n_best, batch->logits + c * batch->vocab_stride,
-                                   &input, v->scratch->rows, v->scratch->matmul))
+                                   &input, v->scratch->rows, v->scratch->matmul, row))
                 atomic_store_explicit(&v->step->damaged, true, memory_order_relaxed);
-            batch->logits_of[c] = batch->selection.rows + c * batch->vocab_stride;
+            batch->logits_of[c] = row;
         }
     base_pool_barrier(v->pool, v->thread);
     compute_refused(v, x);

@@ -2,6 +2,7 @@
 #include "engine/model.h"
 
 #include "base/checked.h"
+#include "base/memory.h"
 #include "engine/angles.h"
 #include "engine/pack_cache.h"
 #include "engine/pages.h"
@@ -457,8 +458,7 @@ void firn_model_release(firn_model *model)
     if (model->arena_map != NULL)
         munmap(model->arena_map, model->arena_map_bytes);
     firn_vocabulary_release(atomic_load(&model->vocabulary));
-    if (atomic_load(&model->head_norms) != NULL)
-        munmap(model->head_norms, (size_t)model->output.n_rows * sizeof(float));
+    base_zeros_free(atomic_load(&model->head_norms), model->output.n_rows, sizeof(float));
     free(model->frequencies[0]);
     free(model->frequencies[1]);
     free(model->layers);

@@ -319,8 +319,7 @@ uint32_t firn_sampler_needs(const firn_sampler *sampler)
         else if (strcmp(name, "temperature") == 0 && greedy(p))
             best = 1;
         else if (strcmp(name, "penalties") == 0 && only_lowers(p))
-            lowered += p->repeat_last_n < 0 || (size_t)p->repeat_last_n > sampler->n_seen ? sampler->n_seen
-                                                                                          : (size_t)p->repeat_last_n;
+            lowered += eng_window(sampler, p->repeat_last_n);
         else
             return 0;
     }

@@ -35,12 +35,6 @@ static void edit_marked(firn_sampler *sampler, eng_candidates *c,
     sampler->n_marked = 0;
 }
 
-/* How many of the last tokens a window of `last_n` has; -1: all. */
-static size_t window(const firn_sampler *sampler, int32_t last_n)
-{
-    return last_n < 0 || (size_t)last_n > sampler->n_seen ? sampler->n_seen : (size_t)last_n;
-}
-
 static int32_t seen_before(const firn_sampler *sampler, size_t back)
 {
     return sampler->seen[sampler->n_seen - 1 - back].id;
@@ -58,7 +52,7 @@ static float penalised(const firn_sampler *sampler, float logit, uint32_t times)
 
 void eng_apply_penalties(firn_sampler *sampler, eng_candidates *c)
 {
-    const size_t n = window(sampler, sampler->parameters.repeat_last_n);
+    const size_t n = eng_window(sampler, sampler->parameters.repeat_last_n);
     for (size_t i = 0; i < n; i++)
         mark(sampler, seen_before(sampler, i), sampler->marks[seen_before(sampler, i)] + 1);
     edit_marked(sampler, c, penalised);
@@ -99,7 +93,7 @@ static void find_repeats(const firn_sampler *sampler, size_t n, size_t most, uin
 
 void eng_apply_dry(firn_sampler *sampler, eng_candidates *c)
 {
-    const size_t n = window(sampler, sampler->parameters.dry_penalty_last_n);
+    const size_t n = eng_window(sampler, sampler->parameters.dry_penalty_last_n);
     const uint32_t allowed = (uint32_t)sampler->parameters.dry_allowed_length;
     size_t most = 0; /* tokens since the last breaker */
     while (most < n && !eng_bit(sampler->words.breakers, seen_before(sampler, most)))

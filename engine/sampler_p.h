@@ -95,6 +95,12 @@ firn_status eng_sampler_create(const firn_generation_parameters *parameters, uin
                                kern_level level, firn_sampler **out, firn_error *error);
 void eng_words_free(eng_words *words);
 
+/* How many of the last tokens a window of `last_n` has; -1: all. */
+static inline size_t eng_window(const firn_sampler *sampler, int32_t last_n)
+{
+    return last_n < 0 || (size_t)last_n > sampler->n_seen ? sampler->n_seen : (size_t)last_n;
+}
+
 static inline bool eng_bit(const uint64_t *bits, int32_t id)
 {
     return bits != NULL && (bits[id / 64] >> (id % 64) & 1) != 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/selection.h"
 
+#include "base/memory.h"
 #include "kernels/half.h"
+#include "kernels/tile.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -27,7 +28,7 @@ static float norm_of_row(const uint8_t *row, uint32_t n_blocks)
         memcpy(q, row + 2, sizeof q);
         for (uint32_t i = 0; i < KERN_BLOCK; i++)
             squares += q[i] * q[i];
-        const double scale = (double)kern_float_from_half((uint16_t)(row[0] | row[1] << 8));
+        const double scale = (double)kern_float_from_half(kern_load16(row));
         sum += scale * scale * squares;
     }
     return nextafterf((float)(sqrt(sum) * (1 + 0x1p-40)), INFINITY);
@@ -59,16 +60,14 @@ bool eng_select_ready(firn_model *model)
         return false;
     if (atomic_load_explicit(&model->head_norms, memory_order_acquire) != NULL)
         return true;
-    const size_t bytes = (size_t)head->n_rows * sizeof(float);
-    void *const map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED)
+    measuring m = {model, base_zeros(head->n_rows, sizeof(float))};
+    if (m.norms == NULL)
         return false;
-    measuring m = {model, map};
     base_pool_run(model->context->pool, measure_norms, &m);
     float *none = NULL;
-    if (mprotect(map, bytes, PROT_READ) != 0 ||
-        !atomic_compare_exchange_strong(&model->head_norms, &none, (float *)map)) {
-        munmap(map, bytes);
+    if (mprotect(m.norms, head->n_rows * sizeof(float), PROT_READ) != 0 ||
+        !atomic_compare_exchange_strong(&model->head_norms, &none, m.norms)) {
+        base_zeros_free(m.norms, head->n_rows, sizeof(float));
         return none != NULL;
     }
     return true;
@@ -93,29 +92,45 @@ static double int16_input(const uint8_t *block, uint32_t i)
     return (double)scale * q;
 }
 
-void eng_select_measure(eng_selection *selection, uint32_t c, const eng_select_input *input, uint32_t n_embd)
+/* The blocks [first, first + n) of a column in both roundings, one column's layout, from the beginning of the room on.
+ */
+static void round_blocks(const firn_model *model, const eng_select_input *input, uint32_t first, uint32_t n)
 {
-    const uint32_t n_blocks = n_embd / KERN_BLOCK;
-    input->kernels->quantise_int8(input->x, n_embd, 1, 1, n_blocks, input->int8);
-    input->kernels->quantise_int16(input->x, n_embd, 1, 1, n_blocks, input->int16);
+    const float *const x = input->x + (size_t)first * KERN_BLOCK;
+    model->context->kernels.quantise_int8(x, 0, 1, 1, n, input->int8);
+    model->context->kernels.quantise_int16(x, 0, 1, 1, n, input->int16);
+}
+
+static uint32_t blocks_of(const firn_model *model)
+{
+    return model->output.n_inputs / KERN_BLOCK;
+}
+
+void eng_select_measure(const firn_model *model, eng_selection *selection, uint32_t c, const eng_select_input *input)
+{
+    const uint32_t n_blocks = blocks_of(model);
+    double squares = 0;
+    round_blocks(model, input, 0, n_blocks);
     for (size_t b = 0; b < n_blocks; b++) {
         double lost = 0;
         for (uint32_t i = 0; i < KERN_BLOCK; i++) {
-            const double difference =
-                int16_input(input->int16 + b * KERN_INT16_BYTES, i) - int8_input(input->int8 + b * KERN_INT8_BYTES, i);
+            const double value = int16_input(input->int16 + b * KERN_INT16_BYTES, i);
+            const double difference = value - int8_input(input->int8 + b * KERN_INT8_BYTES, i);
             lost += difference * difference;
+            squares += value * value;
         }
-        selection->lost[c * n_blocks + b] = (float)lost;
+        selection->lost[c * n_blocks + b] = lost;
     }
+    selection->squares[c] = squares;
 }
 
-uint32_t eng_select_worst(const eng_selection *selection, uint32_t n_columns, uint32_t n_embd)
+uint32_t eng_select_worst(const firn_model *model, const eng_selection *selection, uint32_t n_columns)
 {
-    const uint32_t n_blocks = n_embd / KERN_BLOCK;
-    float most = -1.0f;
+    const uint32_t n_blocks = blocks_of(model);
+    double most = -1;
     uint32_t worst = 0;
     for (uint32_t b = 0; b < n_blocks; b++) {
-        float lost = 0;
+        double lost = 0;
         for (size_t c = 0; c < n_columns; c++)
             lost += selection->lost[c * n_blocks + b];
         if (lost > most) {
@@ -126,31 +141,26 @@ uint32_t eng_select_worst(const eng_selection *selection, uint32_t n_columns, ui
     return worst;
 }
 
-void eng_select_prepare(eng_selection *selection, uint32_t c, uint32_t again, const eng_select_input *input,
-                        uint32_t n_embd)
+void eng_select_prepare(const firn_model *model, eng_selection *selection, uint32_t c, uint32_t again,
+                        const eng_select_input *input)
 {
-    const uint32_t n_blocks = n_embd / KERN_BLOCK, n_all = n_blocks + 1;
-    float *const all = selection->inputs + (size_t)c * n_all * KERN_BLOCK;
-    memcpy(all, input->x, n_embd * sizeof *all);
-    input->kernels->quantise_int8(input->x, n_embd, 1, 1, n_blocks, input->int8);
-    input->kernels->quantise_int16(input->x, n_embd, 1, 1, n_blocks, input->int16);
-    for (uint32_t i = 0; i < KERN_BLOCK; i++)
-        all[n_embd + i] = (float)(int16_input(input->int16 + again * (size_t)KERN_INT16_BYTES, i) -
-                                  int8_input(input->int8 + again * (size_t)KERN_INT8_BYTES, i));
-    input->kernels->quantise_int8(all + n_embd, n_embd, 1, 1, 1, input->int8 + n_blocks * (size_t)KERN_INT8_BYTES);
-    double lost = 0, squares = 0;
+    const uint32_t n_blocks = blocks_of(model);
+    float *const left = selection->left + (size_t)c * KERN_BLOCK;
+    double lost = 0;
     for (size_t b = 0; b < n_blocks; b++)
-        for (uint32_t i = 0; i < KERN_BLOCK; i++) {
-            const double value = int16_input(input->int16 + b * KERN_INT16_BYTES, i);
-            double difference = value - int8_input(input->int8 + b * KERN_INT8_BYTES, i);
-            if (b == again)
-                difference -= int8_input(input->int8 + n_blocks * (size_t)KERN_INT8_BYTES, i);
-            lost += difference * difference;
-            squares += value * value;
-        }
-    /* an estimate, and a logit, add at most n_all terms in floats, each rounded by 2^-24 of sums that are not above 1.1
-       times the product of the norms; this is more than ten times that */
-    const double margin = (n_all + 4) * 0x1p-19 * sqrt(squares);
+        lost += b != again ? selection->lost[c * n_blocks + b] : 0;
+    round_blocks(model, input, again, 1);
+    for (uint32_t i = 0; i < KERN_BLOCK; i++)
+        left[i] = (float)(int16_input(input->int16, i) - int8_input(input->int8, i));
+    uint8_t *const second = input->int8 + KERN_INT8_BYTES;
+    model->context->kernels.quantise_int8(left, 0, 1, 1, 1, second);
+    for (uint32_t i = 0; i < KERN_BLOCK; i++) {
+        const double difference = int16_input(input->int16, i) - int8_input(input->int8, i) - int8_input(second, i);
+        lost += difference * difference;
+    }
+    /* an estimate, and a logit, add at most n_blocks + 1 terms in floats, each rounded by 2^-24 of sums that are not
+       above 1.1 times the product of the norms; this is more than ten times that */
+    const double margin = (n_blocks + 5) * 0x1p-19 * sqrt(selection->squares[c]);
     selection->factors[c] = nextafterf((float)(sqrt(lost) + margin), INFINITY);
 }
 
@@ -221,7 +231,7 @@ static void true_logits(const firn_model *model, const eng_select_input *input, 
     part.data = rows;
     part.n_rows = n;
     const kern_activations x = {input->x, part.n_inputs, input->int8, input->int16, 1};
-    kern_matmul(input->kernels, &part, 0, kern_tiles(&part), &x, logits, 0, scratch);
+    kern_matmul(&model->context->kernels, &part, 0, kern_tiles(&part), &x, logits, 0, scratch);
 }
 
 /* Makes all of a row -infinity. */
@@ -235,13 +245,13 @@ static void clear(eng_selection *selection, uint32_t c, uint32_t n_vocab, float 
 }
 
 bool eng_select_column(const firn_model *model, eng_selection *selection, uint32_t c, uint32_t n_best,
-                       const float *estimates, const eng_select_input *input, uint8_t *rows, uint8_t *scratch)
+                       const float *estimates, const eng_select_input *input, uint8_t *rows, uint8_t *scratch,
+                       float *row)
 {
     const size_t n_certain = (size_t)eng_select_pieces(model) * KERN_LANES;
     const float floor = nth_largest(selection->certain + c * n_certain, n_certain, n_best);
     int32_t *const ids = selection->ids + (size_t)c * ENG_SELECT_MOST, found[ENG_SELECT_MOST];
     const uint32_t n = find_candidates(model, selection->factors[c], estimates, floor, found);
-    float *const row = selection->rows + c * selection->stride;
     selection->refused[c] = n > ENG_SELECT_MOST;
     if (selection->refused[c])
         return true;
@@ -249,11 +259,12 @@ bool eng_select_column(const firn_model *model, eng_selection *selection, uint32
     memcpy(ids, found, n * sizeof *ids);
     selection->counts[c] = n;
     bool finite = true;
+    model->context->kernels.quantise_int16(input->x, 0, 1, 1, blocks_of(model), input->int16);
     for (uint32_t first = 0; first < n; first += ENG_SELECT_ROWS) {
         const uint32_t count = n - first < ENG_SELECT_ROWS ? n - first : ENG_SELECT_ROWS;
         float exact[ENG_SELECT_ROWS];
         true_logits(model, input, ids + first, count, rows, scratch, exact);
-        finite = finite && input->kernels->all_finite(exact, count);
+        finite = finite && model->context->kernels.all_finite(exact, count);
         for (uint32_t i = 0; i < count; i++)
             row[ids[first + i]] = exact[i];
     }

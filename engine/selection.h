@@ -23,12 +23,12 @@ enum {
 
 /* What a batch keeps for it, for up to n columns. */
 typedef struct eng_selection {
-    float *lost;    /* [n][blocks] squares of what rounding takes from the inputs of a block */
-    float *inputs;  /* [n][n_embd + KERN_BLOCK] */
-    float *factors; /* [n] how far estimates are off, in norms of rows */
-    float *certain; /* [n][pieces][KERN_LANES]: the largest of what logits are at least */
-    float *rows;    /* [n][stride] logits: those of the candidates, and -infinity */
-    size_t stride;
+    double *lost;     /* [n][blocks] squares of what rounding takes from the inputs of a block */
+    double *squares;  /* [n] of all inputs */
+    float *left;      /* [n][KERN_BLOCK] what it takes from the block that is estimated better */
+    float *factors;   /* [n] how far estimates are off, in norms of rows */
+    float *certain;   /* [n][pieces][KERN_LANES]: the largest of what logits are at least */
+    float *rows;      /* [n][vocab_stride] logits: those of the candidates, and -infinity */
     int32_t *ids;     /* [n][ENG_SELECT_MOST] the candidates */
     uint32_t *counts; /* [n] how many; 0: the row was never filled */
     bool *refused;    /* [n] there were too many: the full product is wanted */
@@ -41,32 +41,32 @@ uint32_t eng_select_pieces(const firn_model *model);
 /* Whether the model's head can do it, and norms of its rows are there; they are computed at the first call. */
 bool eng_select_ready(firn_model *model);
 
-/* A column, and room for it (with a block more) in both roundings. */
+/* A column, and room for it in both roundings. */
 typedef struct eng_select_input {
-    const kern_table *kernels;
     const float *x; /* [n_embd] */
     uint8_t *int8, *int16;
 } eng_select_input;
 
 /* Notes what rounding takes from column c. */
-void eng_select_measure(eng_selection *selection, uint32_t c, const eng_select_input *input, uint32_t n_embd);
+void eng_select_measure(const firn_model *model, eng_selection *selection, uint32_t c, const eng_select_input *input);
 
 /* When all columns are measured: the block of inputs that loses most in n_columns. */
-uint32_t eng_select_worst(const eng_selection *selection, uint32_t n_columns, uint32_t n_embd);
+uint32_t eng_select_worst(const firn_model *model, const eng_selection *selection, uint32_t n_columns);
 
-/* Makes column c's inputs for the estimates, and says how far these can be off. */
-void eng_select_prepare(eng_selection *selection, uint32_t c, uint32_t again, const eng_select_input *input,
-                        uint32_t n_embd);
+/* Notes what rounding takes from block `again` of column c, and how far estimates can then be off. */
+void eng_select_prepare(const firn_model *model, eng_selection *selection, uint32_t c, uint32_t again,
+                        const eng_select_input *input);
 
 /* Looks at a column's estimates [n_vocab], as far as they belong to a piece. False: one is not finite. */
 bool eng_select_look(const firn_model *model, eng_selection *selection, uint32_t c, const float *estimates,
                      uint32_t piece);
 
 /*
- * Makes row c, whose column was quantised, when all pieces have been looked at; or refuses to. `rows` holds
- * ENG_SELECT_ROWS rows of the head, `scratch` what matmul needs. False: a logit is not finite.
+ * Makes `row`, which is row c, when all pieces have been looked at; or refuses to. `rows` holds ENG_SELECT_ROWS rows of
+ * the head, `scratch` what matmul needs. False: a logit is not finite.
  */
 bool eng_select_column(const firn_model *model, eng_selection *selection, uint32_t c, uint32_t n_best,
-                       const float *estimates, const eng_select_input *input, uint8_t *rows, uint8_t *scratch);
+                       const float *estimates, const eng_select_input *input, uint8_t *rows, uint8_t *scratch,
+                       float *row);
 
 #endif
