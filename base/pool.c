@@ -22,12 +22,19 @@ enum {
     YIELDS_BEFORE_SLEEP = 2,  /* a yield seldom gives the core to the thread that is waited for; sleeping does */
 };
 
+/*
+ * What has been taken of a thread's share: the lowest bit of the round, 31 bits that count pieces from its beginning
+ * and 32 that count from its end. With the other bit it is of the round before, which means that nothing is taken yet.
+ */
+typedef struct share {
+    _Alignas(CACHE_LINE) atomic_uint_least64_t taken;
+} share;
+
 struct base_pool {
     /* each on its own cache line: they are written by different threads at different times */
     _Alignas(CACHE_LINE) atomic_uint epoch;   /* counts the tasks that were started */
     _Alignas(CACHE_LINE) atomic_uint arrived; /* threads that have come to the barrier of this round */
     _Alignas(CACHE_LINE) atomic_uint round;   /* counts the barriers that were passed */
-    _Alignas(CACHE_LINE) atomic_uint claimed; /* pieces given out in this round */
     _Alignas(CACHE_LINE) atomic_uint sleepers;
     atomic_bool busy; /* a caller's task is running */
     atomic_bool stop;
@@ -39,7 +46,8 @@ struct base_pool {
         base_pool *pool;
         pthread_t thread;
         uint32_t index;
-    } * workers; /* [n_threads - 1] */
+    } * workers;   /* [n_threads - 1] */
+    share *shares; /* [n_threads] */
 };
 
 static void pause_briefly(void)
@@ -140,12 +148,16 @@ firn_status base_pool_create(uint32_t n_threads, base_pool **out, firn_error *er
                          BASE_POOL_MAX_THREADS);
     base_pool *const pool = aligned_alloc(CACHE_LINE, sizeof *pool);
     struct worker *const workers = calloc(n_threads, sizeof *workers);
-    if (pool == NULL || workers == NULL) {
+    share *const shares = aligned_alloc(CACHE_LINE, n_threads * sizeof *shares);
+    if (pool == NULL || workers == NULL || shares == NULL) {
         free(pool);
         free(workers);
+        free(shares);
         return base_fail(error, FIRN_ERROR_MEMORY, FIRN_NO_OFFSET, "no memory for a pool of %u threads", n_threads);
     }
-    *pool = (base_pool){.n_threads = 1, .workers = workers};
+    *pool = (base_pool){.n_threads = 1, .workers = workers, .shares = shares};
+    for (uint32_t i = 0; i < n_threads; i++)
+        atomic_init(&shares[i].taken, 0);
     pool->spins = n_threads <= base_pool_default_threads() ? SPINS_BEFORE_YIELD : 0;
     sigset_t signals;
     block_signals(&signals); /* as threads begin with the mask of the one that starts them */
@@ -176,6 +188,7 @@ void base_pool_destroy(base_pool *pool)
     for (uint32_t i = 1; i < pool->n_threads; i++)
         pthread_join(pool->workers[i - 1].thread, NULL);
     free(pool->workers);
+    free(pool->shares);
     free(pool);
 }
 
@@ -190,7 +203,6 @@ void base_pool_run(base_pool *pool, base_pool_task task, void *argument)
         sched_yield();
     pool->task = task;
     pool->argument = argument;
-    atomic_store_explicit(&pool->claimed, 0, memory_order_relaxed);
     if (pool->n_threads > 1)
         start_epoch(pool);
     task(argument, 0);
@@ -198,13 +210,27 @@ void base_pool_run(base_pool *pool, base_pool_task task, void *argument)
     atomic_store_explicit(&pool->busy, false, memory_order_release);
 }
 
+static uint64_t taken_in_round(uint64_t taken, unsigned round)
+{
+    return ((taken ^ round) & 1) == 0 ? taken : round & 1;
+}
+
+/* A share that nobody touched must not be two rounds old, where its bit would be right again. */
+static void keep_share_current(share *own, unsigned round)
+{
+    uint64_t taken = atomic_load_explicit(&own->taken, memory_order_relaxed);
+    const uint64_t current = taken_in_round(taken, round);
+    if (taken != current) /* if this fails, someone else has made it current */
+        atomic_compare_exchange_strong_explicit(&own->taken, &taken, current, memory_order_relaxed,
+                                                memory_order_relaxed);
+}
+
 void base_pool_barrier(base_pool *pool, uint32_t thread)
 {
-    (void)thread;
     const unsigned round = atomic_load_explicit(&pool->round, memory_order_relaxed);
+    keep_share_current(&pool->shares[thread], round);
     if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->n_threads) {
         atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&pool->claimed, 0, memory_order_relaxed);
         atomic_store(&pool->round, round + 1);
         changed(pool, &pool->round);
     } else {
@@ -212,19 +238,32 @@ void base_pool_barrier(base_pool *pool, uint32_t thread)
     }
 }
 
-bool base_pool_claim(base_pool *pool, uint32_t total, base_range *range)
+/* Takes pieces of the share of `owner`: a quarter of what is left from its beginning, or half of it from its end. */
+static bool take(base_pool *pool, uint32_t owner, bool own, uint32_t total, base_range *range)
 {
-    unsigned begin = atomic_load_explicit(&pool->claimed, memory_order_relaxed);
-    unsigned end;
+    const uint32_t begin = (uint32_t)((uint64_t)total * owner / pool->n_threads);
+    const uint32_t end = (uint32_t)((uint64_t)total * (owner + 1) / pool->n_threads);
+    const unsigned round = atomic_load_explicit(&pool->round, memory_order_relaxed);
+    atomic_uint_least64_t *const word = &pool->shares[owner].taken;
+    uint64_t taken = atomic_load_explicit(word, memory_order_relaxed), then;
     do {
-        if (begin >= total)
+        const uint64_t now = taken_in_round(taken, round);
+        const uint32_t first = begin + ((uint32_t)now >> 1), last = end - (uint32_t)(now >> 32);
+        if (first == last)
             return false;
-        const uint32_t share = (total - begin) / (2 * pool->n_threads);
-        end = begin + (share > 0 ? share : 1);
-    } while (!atomic_compare_exchange_weak_explicit(&pool->claimed, &begin, end, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    *range = (base_range){begin, end};
+        const uint32_t n = own ? (last - first + 3) / 4 : (last - first + 1) / 2;
+        *range = own ? (base_range){first, first + n} : (base_range){last - n, last};
+        then = now + (own ? (uint64_t)n << 1 : (uint64_t)n << 32);
+    } while (!atomic_compare_exchange_weak_explicit(word, &taken, then, memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+bool base_pool_claim(base_pool *pool, uint32_t thread, uint32_t total, base_range *range)
+{
+    for (uint32_t i = 0; i < pool->n_threads; i++)
+        if (take(pool, (thread + i) % pool->n_threads, i == 0, total, range))
+            return true;
+    return false;
 }
 
 /* The quota of cgroup v2 in whole processors, rounded up; 0 where there is none. */

@@ -73,30 +73,34 @@ static void take_still_bias(const eng_attention *a, float *key, const float *bia
         key[d] -= bias[d];
 }
 
-/* Key head `kv_head` of one column with its value, into the cache, unless they are there; and, if wanted, the query
- * heads that look at it. */
-static void make_heads(const eng_attention *a, uint32_t column, uint32_t kv_head, bool queries_wanted)
+/* A query head of one column, ready for attention. */
+static void make_query(const eng_attention *a, uint32_t column, uint32_t head)
+{
+    const uint32_t d = shape(a)->head_dim;
+    float *const query = a->batch->qkv + column * a->batch->qkv_stride + (size_t)head * d;
+    const float *const angles = a->batch->angles[a->layer->local] + column * a->batch->angles_stride;
+    make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)head * d : NULL, a->layer->q_norm,
+              angles);
+    kernels(a)->scale(query, shape(a)->attention_scale, d);
+    kernels(a)->prepare_query(a->batch->columns[column].session->cache.key_type, query, d);
+}
+
+/* Key head `kv_head` of one column with its value, into the cache, unless they are there. */
+static void make_key(const eng_attention *a, uint32_t column, uint32_t kv_head)
 {
     const mod_hyperparameters *const hp = shape(a);
     const kern_table *const k = kernels(a);
     const firn_batch *const batch = a->batch;
     const firn_session *const session = batch->columns[column].session;
-    const uint32_t d = hp->head_dim, group = group_size(a);
+    if (batch->columns[column].stored)
+        return;
+    const uint32_t d = hp->head_dim;
     const size_t position = batch->columns[column].position;
     const size_t kv_rows = (size_t)hp->n_kv_heads * d, tiles = KERN_TILE_ROWS;
     const size_t key_start = ((size_t)hp->n_heads * d + tiles - 1) / tiles * tiles;
     const size_t value_start = key_start + (kv_rows + tiles - 1) / tiles * tiles;
     float *const row = batch->qkv + column * batch->qkv_stride;
     const float *const angles = batch->angles[a->layer->local] + column * batch->angles_stride;
-    for (uint32_t h = kv_head * group; queries_wanted && h < (kv_head + 1) * group; h++) {
-        float *const query = row + (size_t)h * d;
-        make_head(a, query, a->layer->q_bias != NULL ? a->layer->q_bias + (size_t)h * d : NULL, a->layer->q_norm,
-                  angles);
-        k->scale(query, hp->attention_scale, d);
-        k->prepare_query(session->cache.key_type, query, d);
-    }
-    if (batch->columns[column].stored)
-        return;
     const size_t bias = (size_t)kv_head * d;
     float *const key = row + key_start + bias, *const value = row + value_start + bias;
     make_head(a, key, a->layer->k_bias != NULL ? a->layer->k_bias + bias : NULL, a->layer->k_norm, angles);
@@ -122,6 +126,7 @@ static void visible(const eng_attention *a, uint32_t i, size_t *first, size_t *l
 
 typedef struct tile {
     uint32_t kv_head;
+    uint32_t head, n_heads;                                       /* query heads that look at it: all, or some */
     uint32_t begin, end;                                          /* of a->wanted */
     float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS]; /* of each row: column-major, then query head */
 } tile;
@@ -129,11 +134,11 @@ typedef struct tile {
 /* Copies the queries of a tile to scratch->queries, row after row. */
 static void collect_queries(const eng_attention *a, const tile *t, eng_scratch *scratch)
 {
-    const uint32_t group = group_size(a), d = shape(a)->head_dim;
+    const size_t d = shape(a)->head_dim;
     for (uint32_t i = t->begin; i < t->end; i++)
-        memcpy(scratch->queries + (size_t)(i - t->begin) * group * d,
-               a->batch->qkv + a->wanted->columns[i] * a->batch->qkv_stride + (size_t)t->kv_head * group * d,
-               (size_t)group * d * sizeof(float));
+        memcpy(scratch->queries + (i - t->begin) * t->n_heads * d,
+               a->batch->qkv + a->wanted->columns[i] * a->batch->qkv_stride + t->head * d,
+               t->n_heads * d * sizeof(float));
 }
 
 /* The keys that are probably read after those of a chunk: the next head's, then the next chunk's. Or NULL. */
@@ -152,7 +157,7 @@ static const uint8_t *next_keys(const eng_attention *a, const tile *t, size_t ch
 static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, eng_scratch *scratch,
                           uint32_t *row_begin, uint32_t *row_end, float *maximum, float *sum, float *out)
 {
-    const uint32_t group = group_size(a), d = shape(a)->head_dim;
+    const uint32_t d = shape(a)->head_dim;
     const size_t chunk_begin = chunk * KERN_CHUNK, chunk_end = chunk_begin + KERN_CHUNK;
     uint8_t begins[KERN_ATTENTION_ROWS], ends[KERN_ATTENTION_ROWS];
     uint32_t n_rows = 0;
@@ -162,10 +167,10 @@ static void compute_chunk(const eng_attention *a, const tile *t, size_t chunk, e
         visible(a, i, &first, &last);
         if (last < chunk_begin || first >= chunk_end) {
             if (n_rows == 0)
-                *row_begin += group;
+                *row_begin += t->n_heads;
             continue;
         }
-        for (uint32_t g = 0; g < group; g++, n_rows++) {
+        for (uint32_t h = 0; h < t->n_heads; h++, n_rows++) {
             begins[n_rows] = (uint8_t)(first > chunk_begin ? first - chunk_begin : 0);
             ends[n_rows] = (uint8_t)(last + 1 < chunk_end ? last + 1 - chunk_begin : KERN_CHUNK);
         }
@@ -210,29 +215,34 @@ static float *attended_head(const eng_attention *a, uint32_t i, uint32_t head)
     return a->batch->attended + ((size_t)i * shape(a)->n_heads + head) * shape(a)->head_dim;
 }
 
-/* A tile's rows over all their chunks, in order. */
-static void attend_tile(const eng_attention *a, uint32_t kv_head, uint32_t begin, uint32_t end, eng_scratch *scratch)
+/* All query heads of a key head, for the wanted columns [begin, end). */
+static tile make_tile(const eng_attention *a, uint32_t kv_head, uint32_t begin, uint32_t end)
 {
-    const uint32_t group = group_size(a), d = shape(a)->head_dim;
-    tile t = {.kv_head = kv_head, .begin = begin, .end = end};
-    const uint32_t n_rows = (end - begin) * group;
+    const uint32_t group = group_size(a);
+    return (tile){.kv_head = kv_head, .head = kv_head * group, .n_heads = group, .begin = begin, .end = end};
+}
+
+/* A tile's rows over all their chunks, in order. */
+static void attend_tile(const eng_attention *a, tile *t, eng_scratch *scratch)
+{
+    const uint32_t d = shape(a)->head_dim, n_rows = (t->end - t->begin) * t->n_heads;
     size_t first, last, unused;
-    visible(a, begin, &first, &unused);
-    visible(a, end - 1, &unused, &last);
-    collect_queries(a, &t, scratch);
-    clear_state(&t, n_rows, scratch->state_out, d);
+    visible(a, t->begin, &first, &unused);
+    visible(a, t->end - 1, &unused, &last);
+    collect_queries(a, t, scratch);
+    clear_state(t, n_rows, scratch->state_out, d);
     for (size_t chunk = first / KERN_CHUNK; chunk <= last / KERN_CHUNK; chunk++) {
         float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS];
         uint32_t row_begin, row_end;
-        compute_chunk(a, &t, chunk, scratch, &row_begin, &row_end, maximum, sum, scratch->chunk_out);
+        compute_chunk(a, t, chunk, scratch, &row_begin, &row_end, maximum, sum, scratch->chunk_out);
         for (uint32_t r = row_begin; r < row_end; r++)
-            kernels(a)->attention_merge(&t.maximum[r], &t.sum[r], scratch->state_out + (size_t)r * d,
+            kernels(a)->attention_merge(&t->maximum[r], &t->sum[r], scratch->state_out + (size_t)r * d,
                                         maximum[r - row_begin], sum[r - row_begin],
                                         scratch->chunk_out + (size_t)(r - row_begin) * d, d);
     }
     for (uint32_t r = 0; r < n_rows; r++)
-        kernels(a)->attention_finish(scratch->state_out + (size_t)r * d, t.sum[r], d,
-                                     attended_head(a, begin + r / group, kv_head * group + r % group));
+        kernels(a)->attention_finish(scratch->state_out + (size_t)r * d, t->sum[r], d,
+                                     attended_head(a, t->begin + r / t->n_heads, t->head + r % t->n_heads));
 }
 
 /* ---- a few rows over many chunks: chunks are shared, their results kept, and merged afterwards ---- */
@@ -246,7 +256,7 @@ static size_t partial_index(const eng_attention *a, uint32_t i, uint32_t head, s
 static void attend_partial(const eng_attention *a, uint32_t i, uint32_t kv_head, size_t chunk, eng_scratch *scratch)
 {
     const uint32_t group = group_size(a), d = shape(a)->head_dim;
-    const tile t = {.kv_head = kv_head, .begin = i, .end = i + 1};
+    const tile t = make_tile(a, kv_head, i, i + 1);
     float maximum[KERN_ATTENTION_ROWS], sum[KERN_ATTENTION_ROWS];
     uint32_t row_begin, row_end;
     collect_queries(a, &t, scratch);
@@ -282,7 +292,7 @@ static void attend_shared(const eng_attention *a, uint32_t thread, base_range ch
     eng_scratch *const scratch = &a->batch->scratch[thread];
     const uint32_t of_column = hp->n_kv_heads * (chunks.end - chunks.begin);
     base_range range;
-    while (base_pool_claim(pool, a->wanted->n_columns * of_column, &range)) {
+    while (base_pool_claim(pool, thread, a->wanted->n_columns * of_column, &range)) {
         for (uint32_t item = range.begin; item < range.end; item++) {
             const uint32_t i = item / of_column;
             /* heads of one chunk lie next to each other */
@@ -294,7 +304,7 @@ static void attend_shared(const eng_attention *a, uint32_t thread, base_range ch
         }
     }
     base_pool_barrier(pool, thread);
-    while (base_pool_claim(pool, a->wanted->n_columns * hp->n_heads, &range))
+    while (base_pool_claim(pool, thread, a->wanted->n_columns * hp->n_heads, &range))
         for (uint32_t item = range.begin; item < range.end; item++)
             merge_partials(a, item / hp->n_heads, item % hp->n_heads, scratch);
     base_pool_barrier(pool, thread);
@@ -315,12 +325,17 @@ static bool is_wanted(const eng_attention *a, uint32_t column)
 
 static void make_all_heads(const eng_attention *a, uint32_t thread)
 {
-    const uint32_t n_kv_heads = shape(a)->n_kv_heads;
+    const uint32_t n_heads = shape(a)->n_heads, of_column = n_heads + shape(a)->n_kv_heads;
     base_pool *const pool = a->batch->model->context->pool;
     base_range range;
-    while (base_pool_claim(pool, a->batch->n_columns * n_kv_heads, &range))
-        for (uint32_t item = range.begin; item < range.end; item++)
-            make_heads(a, item / n_kv_heads, item % n_kv_heads, is_wanted(a, item / n_kv_heads));
+    while (base_pool_claim(pool, thread, a->batch->n_columns * of_column, &range))
+        for (uint32_t item = range.begin; item < range.end; item++) {
+            const uint32_t column = item / of_column, head = item % of_column;
+            if (head >= n_heads)
+                make_key(a, column, head - n_heads);
+            else if (is_wanted(a, column))
+                make_query(a, column, head);
+        }
     base_pool_barrier(pool, thread);
 }
 
@@ -338,40 +353,64 @@ static base_range all_chunks(const eng_attention *a)
     return chunks;
 }
 
-void eng_attend(const eng_attention *a, uint32_t thread)
+/* One token, short text: a key head and all that looks at it is one piece of work, with the making of both. */
+static void attend_one(const eng_attention *a, uint32_t thread)
 {
     base_pool *const pool = a->batch->model->context->pool;
-    eng_scratch *const scratch = &a->batch->scratch[thread];
-    const uint32_t n_kv_heads = shape(a)->n_kv_heads;
+    base_range range;
+    while (base_pool_claim(pool, thread, shape(a)->n_kv_heads, &range))
+        for (uint32_t h = range.begin; h < range.end; h++) {
+            tile t = make_tile(a, h, 0, 1);
+            make_key(a, 0, h);
+            for (uint32_t i = 0; i < t.n_heads; i++)
+                make_query(a, 0, t.head + i);
+            attend_tile(a, &t, &a->batch->scratch[thread]);
+        }
+    base_pool_barrier(pool, thread);
+}
+
+/* Tiles of columns, each key head's query heads in `parts` parts; heads are made already. */
+static void attend_tiles(const eng_attention *a, uint32_t thread, uint32_t parts)
+{
+    base_pool *const pool = a->batch->model->context->pool;
+    const uint32_t n_tiles = a->wanted->n_tiles, of_tile = shape(a)->n_kv_heads * parts;
+    base_range range;
+    while (base_pool_claim(pool, thread, n_tiles * of_tile, &range))
+        for (uint32_t item = range.begin; item < range.end; item++) {
+            /* the last tiles, which see most, go first */
+            const eng_tile *const columns = &a->wanted->tiles[n_tiles - 1 - item / of_tile];
+            tile t = make_tile(a, item % of_tile / parts, columns->begin, columns->end);
+            const uint32_t part = item % parts, first = t.n_heads * part / parts;
+            t.n_heads = t.n_heads * (part + 1) / parts - first;
+            t.head += first;
+            attend_tile(a, &t, &a->batch->scratch[thread]);
+        }
+    base_pool_barrier(pool, thread);
+}
+
+/* Into how many parts the query heads of each key head go so that one token gives all threads work. */
+static uint32_t parts_of_heads(const eng_attention *a)
+{
+    const uint32_t parts = base_pool_threads(a->batch->model->context->pool) / shape(a)->n_kv_heads;
+    return parts < 1 ? 1 : parts < group_size(a) ? parts : group_size(a);
+}
+
+void eng_attend(const eng_attention *a, uint32_t thread)
+{
     const bool few = a->wanted->n_columns <= ENG_PRIVATE_COLUMNS;
+    const bool one = a->batch->n_columns == 1 && a->wanted->n_columns == 1;
     const base_range chunks = few ? all_chunks(a) : (base_range){0, 0};
     const bool deep = few && chunks.end >= chunks.begin + CHUNKS_WORTH_SHARING && chunks.end <= a->batch->n_chunks;
-    base_range range;
-    if (a->batch->n_columns == 1 && a->wanted->n_columns == 1 && !deep) {
-        /* one token, short text: a key head and all that looks at it is one piece of work */
-        while (base_pool_claim(pool, n_kv_heads, &range)) {
-            for (uint32_t h = range.begin; h < range.end; h++) {
-                make_heads(a, 0, h, true);
-                attend_tile(a, h, 0, 1, scratch);
-            }
-        }
-        base_pool_barrier(pool, thread);
+    const uint32_t parts = one ? parts_of_heads(a) : 1;
+    if (one && !deep && parts == 1) {
+        attend_one(a, thread);
         return;
     }
     make_all_heads(a, thread);
     if (a->wanted->n_columns == 0)
         return;
-    if (deep) {
+    if (deep)
         attend_shared(a, thread, chunks);
-        return;
-    }
-    /* the last tiles, which see most, go first */
-    const uint32_t n_tiles = a->wanted->n_tiles;
-    while (base_pool_claim(pool, n_tiles * n_kv_heads, &range)) {
-        for (uint32_t item = range.begin; item < range.end; item++) {
-            const eng_tile *const t = &a->wanted->tiles[n_tiles - 1 - item / n_kv_heads];
-            attend_tile(a, item % n_kv_heads, t->begin, t->end, scratch);
-        }
-    }
-    base_pool_barrier(pool, thread);
+    else
+        attend_tiles(a, thread, parts);
 }

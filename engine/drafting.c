@@ -178,8 +178,7 @@ static void guess_some(void *argument, uint32_t thread)
 {
     const guesses *const g = argument;
     base_range range;
-    (void)thread;
-    while (base_pool_claim(g->drafting->options.draft_model->context->pool, g->n_rows, &range))
+    while (base_pool_claim(g->drafting->options.draft_model->context->pool, thread, g->n_rows, &range))
         for (uint32_t i = range.begin; i < range.end; i++)
             guess(g, i);
 }

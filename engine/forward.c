@@ -74,7 +74,7 @@ static bool next_columns(const view *v, bool *done, base_range *range)
         *done = true;
         return more;
     }
-    if (!base_pool_claim(v->pool, (v->n_columns + KERN_PANEL - 1) / KERN_PANEL, range))
+    if (!base_pool_claim(v->pool, v->thread, (v->n_columns + KERN_PANEL - 1) / KERN_PANEL, range))
         return false;
     range->begin *= KERN_PANEL;
     range->end = range->end * KERN_PANEL < v->n_columns ? range->end * KERN_PANEL : v->n_columns;
@@ -180,7 +180,7 @@ static void multiply(const view *v, const product *products, int n_products, con
     for (int i = 0; i < n_products; i++)
         total += kern_tiles(products[i].matrix);
     base_range range;
-    while (base_pool_claim(v->pool, total, &range)) {
+    while (base_pool_claim(v->pool, v->thread, total, &range)) {
         uint32_t first = 0;
         for (int i = 0; i < n_products; i++) {
             const uint32_t n = kern_tiles(products[i].matrix);
@@ -261,7 +261,7 @@ static void feed_forward(const view *v, const eng_layer *layer)
 {
     const kern_activations x = stream_activations(v);
     base_range range;
-    while (base_pool_claim(v->pool, (v->hp->n_ff + ENG_FFN_ROWS - 1) / ENG_FFN_ROWS, &range))
+    while (base_pool_claim(v->pool, v->thread, (v->hp->n_ff + ENG_FFN_ROWS - 1) / ENG_FFN_ROWS, &range))
         for (uint32_t unit = range.begin; unit < range.end; unit++)
             make_inner_rows(v, layer, unit, &x);
     base_pool_barrier(v->pool, v->thread);
@@ -276,7 +276,7 @@ static void feed_forward(const view *v, const eng_layer *layer)
 static void finish_stream(const view *v, const float *post_norm)
 {
     base_range range;
-    while (base_pool_claim(v->pool, v->n_columns, &range)) {
+    while (base_pool_claim(v->pool, v->thread, v->n_columns, &range)) {
         for (uint32_t c = range.begin; c < range.end; c++) {
             float *const x = v->batch->needed_x + (size_t)c * v->hp->n_embd;
             add_block(v, c, NULL, post_norm, x);
@@ -293,7 +293,7 @@ static void multiply_head(const view *v, const float *x, uint32_t n_columns)
     const kern_activations activations = {x, v->hp->n_embd, v->scratch->own.panels.int8, v->scratch->own.panels.int16,
                                           n_columns};
     base_range range;
-    while (base_pool_claim(v->pool, kern_tiles(head), &range)) {
+    while (base_pool_claim(v->pool, v->thread, kern_tiles(head), &range)) {
         kern_matmul(v->kernels, head, range.begin, range.end, &activations, v->batch->logits, v->batch->vocab_stride,
                     v->scratch->matmul);
         const uint32_t first = range.begin * KERN_TILE_ROWS, last = range.end * KERN_TILE_ROWS;
@@ -327,14 +327,14 @@ static uint32_t prepare_estimates(const view *v, const float *x)
 {
     eng_selection *const selection = &v->batch->selection;
     base_range range;
-    while (base_pool_claim(v->pool, v->n_columns, &range))
+    while (base_pool_claim(v->pool, v->thread, v->n_columns, &range))
         for (uint32_t c = range.begin; c < range.end; c++) {
             const eng_select_input input = select_input(v, x, c);
             eng_select_measure(v->model, selection, c, &input);
         }
     base_pool_barrier(v->pool, v->thread);
     const uint32_t again = eng_select_worst(v->model, selection, v->n_columns);
-    while (base_pool_claim(v->pool, v->n_columns, &range))
+    while (base_pool_claim(v->pool, v->thread, v->n_columns, &range))
         for (uint32_t c = range.begin; c < range.end; c++) {
             const eng_select_input input = select_input(v, x, c);
             eng_select_prepare(v->model, selection, c, again, &input);
@@ -356,7 +356,7 @@ static void estimate(const view *v, const float *x)
     quantise_columns(v, 1u << KERN_INPUT_INT8, batch->selection.left, KERN_BLOCK, n_blocks + 1, n_blocks, 1, columns,
                      panels);
     const kern_rounded rounded = {panels.int8, v->n_columns, again};
-    while (base_pool_claim(v->pool, eng_select_pieces(v->model), &range))
+    while (base_pool_claim(v->pool, v->thread, eng_select_pieces(v->model), &range))
         for (uint32_t piece = range.begin; piece < range.end; piece++) {
             const uint32_t first = piece * ENG_SELECT_TILES, left = kern_tiles(head) - first;
             const uint32_t n_tiles = left < ENG_SELECT_TILES ? left : ENG_SELECT_TILES;
@@ -399,7 +399,7 @@ static void select_logits(const view *v, const float *x)
     firn_batch *const batch = v->batch;
     base_range range;
     estimate(v, x);
-    while (base_pool_claim(v->pool, v->n_columns, &range))
+    while (base_pool_claim(v->pool, v->thread, v->n_columns, &range))
         for (uint32_t c = range.begin; c < range.end; c++) {
             const eng_select_input input = select_input(v, x, c);
             const uint32_t n_best = batch->columns[batch->needed.columns[v->step->head_first + c]].n_best;

@@ -142,11 +142,11 @@ static void prepare_model(void *argument, uint32_t thread)
     if (thread == base_pool_threads(pool) - 1 && plan->model->tokenizer == NULL)
         plan->tokenizer_status = make_tokenizer(plan->model, &plan->tokenizer_error);
     if (plan->cache.map != NULL) {
-        eng_pack_cache_check(&plan->cache, pool);
+        eng_pack_cache_check(&plan->cache, pool, thread);
         return;
     }
     base_range range;
-    while (base_pool_claim(pool, plan->n_tiles, &range)) {
+    while (base_pool_claim(pool, thread, plan->n_tiles, &range)) {
         for (uint32_t j = 0; j < plan->n_jobs; j++) {
             packing *const job = &plan->jobs[j];
             const uint32_t last = job->first + job_tiles(job);

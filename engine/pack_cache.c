@@ -98,10 +98,10 @@ void eng_pack_cache_open(eng_pack_cache *cache, const char *folder, uint64_t ide
         eng_pack_cache_unmap(cache);
 }
 
-void eng_pack_cache_check(eng_pack_cache *cache, base_pool *pool)
+void eng_pack_cache_check(eng_pack_cache *cache, base_pool *pool, uint32_t thread)
 {
     base_range range;
-    while (base_pool_claim(pool, (uint32_t)count_pieces(cache), &range)) {
+    while (base_pool_claim(pool, thread, (uint32_t)count_pieces(cache), &range)) {
         for (uint32_t piece = range.begin; piece < range.end; piece++) {
             const uint64_t found = piece_checksum(cache, eng_pack_cache_data(cache), piece);
             if (memcmp(&found, checksums_of(cache) + 8 * (size_t)piece, sizeof found) != 0)

@@ -31,7 +31,7 @@ typedef struct eng_pack_cache {
 void eng_pack_cache_open(eng_pack_cache *cache, const char *folder, uint64_t identity, uint64_t bytes);
 
 /* In a task, on all threads: compares the pieces with their checksums. */
-void eng_pack_cache_check(eng_pack_cache *cache, base_pool *pool);
+void eng_pack_cache_check(eng_pack_cache *cache, base_pool *pool, uint32_t thread);
 
 /* The packed parameters in the map. */
 const uint8_t *eng_pack_cache_data(const eng_pack_cache *cache);

@@ -302,8 +302,7 @@ static void extend_some(void *argument, uint32_t thread)
 {
     const firn_scheduler *const s = argument;
     base_range range;
-    (void)thread;
-    while (base_pool_claim(s->model->context->pool, (uint32_t)s->n_running, &range))
+    while (base_pool_claim(s->model->context->pool, thread, (uint32_t)s->n_running, &range))
         for (uint32_t i = range.begin; i < range.end; i++)
             (void)eng_request_extend(s->running[i]);
 }
@@ -395,8 +394,7 @@ static void take_rows(void *argument, uint32_t thread)
 {
     const picking *const p = argument;
     base_range range;
-    (void)thread;
-    while (base_pool_claim(p->scheduler->model->context->pool, p->n_firsts, &range))
+    while (base_pool_claim(p->scheduler->model->context->pool, thread, p->n_firsts, &range))
         for (uint32_t i = range.begin; i < range.end; i++) {
             eng_request *const request = owner_of(p, p->firsts[i])->request;
             if (request->n_timelines > 1)

@@ -45,8 +45,7 @@ static void measure_norms(void *argument, uint32_t thread)
     const measuring *const m = argument;
     const kern_matrix *const head = &m->model->output;
     base_range range;
-    (void)thread;
-    while (base_pool_claim(m->model->context->pool, head->n_rows, &range))
+    while (base_pool_claim(m->model->context->pool, thread, head->n_rows, &range))
         for (uint32_t row = range.begin; row < range.end; row++)
             m->norms[row] =
                 norm_of_row(head->data + row * (head->tile_bytes / KERN_TILE_ROWS), head->n_inputs / KERN_BLOCK);

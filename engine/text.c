@@ -49,8 +49,7 @@ static void encode_texts(void *argument, uint32_t thread)
 {
     const encoding_job *const job = argument;
     base_range range;
-    (void)thread;
-    while (base_pool_claim(job->model->context->pool, (uint32_t)job->n_texts, &range)) {
+    while (base_pool_claim(job->model->context->pool, thread, (uint32_t)job->n_texts, &range)) {
         for (uint32_t i = range.begin; i < range.end; i++) {
             const base_slice text = {job->texts[i].data, job->texts[i].length};
             encoding *const to = &job->encodings[i];

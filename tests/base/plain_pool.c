@@ -47,7 +47,7 @@ static void do_rounds(void *argument, uint32_t thread)
     for (uint32_t round = 0; round < ROUNDS; round++) {
         const uint32_t total = 1 + (round * 7) % PIECES;
         base_range range;
-        while (base_pool_claim(w->pool, total, &range))
+        while (base_pool_claim(w->pool, thread, total, &range))
             for (uint32_t i = range.begin; i < range.end; i++)
                 w->pieces[i]++;
         base_pool_barrier(w->pool, thread);

@@ -67,6 +67,42 @@ typedef struct claims {
     uint32_t total, n_claims, first, last;
 } claims;
 
+/* Alone in its round, the second thread takes its own third in order, then the others' from their ends. */
+static void claim_as_second(void *argument, uint32_t thread)
+{
+    claims *const c = argument;
+    base_range range;
+    const uint32_t third = c->total / 3;
+    uint32_t next = third, first_end = third, last_end = c->total;
+    if (thread != 1)
+        return;
+    while (base_pool_claim(c->pool, thread, c->total, &range)) {
+        uint32_t *const end = range.begin >= 2 * third ? &last_end : &first_end;
+        if (next < 2 * third) {
+            cr_assert_eq(range.begin, next);
+            next = range.end;
+        } else {
+            cr_assert_eq(range.end, *end);
+            *end = range.begin;
+        }
+    }
+    cr_assert_eq(next, 2 * third);
+    cr_assert_eq(first_end, 0u);
+    cr_assert_eq(last_end, 2 * third);
+    c->n_claims++;
+}
+
+/* Nothing is lost where a thread doesn't claim, in a round or in many. */
+Test(pool, shares_are_taken_from_both_ends)
+{
+    claims c = {.total = 300};
+    cr_assert_eq(base_pool_create(3, &c.pool, NULL), FIRN_OK);
+    for (uint32_t run = 0; run < 5; run++)
+        base_pool_run(c.pool, claim_as_second, &c);
+    cr_expect_eq(c.n_claims, 5u);
+    base_pool_destroy(c.pool);
+}
+
 /* One thread claims all: in order, without gaps, early pieces larger than late ones. */
 static void claim_all(void *argument, uint32_t thread)
 {
@@ -74,7 +110,7 @@ static void claim_all(void *argument, uint32_t thread)
     base_range range;
     uint32_t next = 0, size = UINT32_MAX;
     cr_assert_eq(thread, 0u);
-    while (base_pool_claim(c->pool, c->total, &range)) {
+    while (base_pool_claim(c->pool, thread, c->total, &range)) {
         cr_assert_eq(range.begin, next);
         cr_assert_gt(range.end, range.begin);
         cr_assert_leq(range.end - range.begin, size);
@@ -85,7 +121,7 @@ static void claim_all(void *argument, uint32_t thread)
         next = range.end;
     }
     cr_assert_eq(next, c->total);
-    cr_assert_not(base_pool_claim(c->pool, c->total, &range), "nothing is left");
+    cr_assert_not(base_pool_claim(c->pool, thread, c->total, &range), "nothing is left");
 }
 
 Test(pool, claims_get_smaller)
