@@ -346,7 +346,7 @@ static uint32_t prepare_estimates(const view *v, const float *x)
 /* Estimates of all logits, in batch->logits, and what is certain of them. */
 static void estimate(const view *v, const float *x)
 {
-    const kern_matrix *const head = &v->model->output;
+    const kern_matrix *const head = &atomic_load_explicit(&v->model->estimates, memory_order_relaxed)->head;
     firn_batch *const batch = v->batch;
     const uint32_t n_embd = v->hp->n_embd, n_blocks = n_embd / KERN_BLOCK, again = prepare_estimates(v, x);
     const eng_panels panels = v->scratch->own.panels;
@@ -360,8 +360,7 @@ static void estimate(const view *v, const float *x)
         for (uint32_t piece = range.begin; piece < range.end; piece++) {
             const uint32_t first = piece * ENG_SELECT_TILES, left = kern_tiles(head) - first;
             const uint32_t n_tiles = left < ENG_SELECT_TILES ? left : ENG_SELECT_TILES;
-            v->kernels->matmul_rounded(head, first, first + n_tiles, &rounded, batch->logits, batch->vocab_stride,
-                                       v->scratch->matmul);
+            v->kernels->matmul_rounded(head, first, first + n_tiles, &rounded, batch->logits, batch->vocab_stride);
             for (uint32_t c = 0; c < v->n_columns; c++)
                 if (!eng_select_look(v->model, &batch->selection, c, batch->logits + c * batch->vocab_stride, piece))
                     atomic_store_explicit(&v->step->damaged, true, memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include "engine/angles.h"
 #include "engine/pack_cache.h"
 #include "engine/pages.h"
+#include "engine/selection.h"
 #include "engine/vocabulary.h"
 
 #include <inttypes.h>
@@ -458,7 +459,7 @@ void firn_model_release(firn_model *model)
     if (model->arena_map != NULL)
         munmap(model->arena_map, model->arena_map_bytes);
     firn_vocabulary_release(atomic_load(&model->vocabulary));
-    base_zeros_free(atomic_load(&model->head_norms), model->output.n_rows, sizeof(float));
+    eng_estimates_free(atomic_load(&model->estimates));
     free(model->frequencies[0]);
     free(model->frequencies[1]);
     free(model->layers);

@@ -23,6 +23,13 @@ typedef struct eng_layer {
     uint32_t nth;                                     /* of the local, or of the global layers */
 } eng_layer;
 
+/* What logits are estimated with. Sealed when it is made. */
+typedef struct eng_estimates {
+    kern_matrix head; /* as the kernels' matmul_rounded reads it */
+    uint8_t *packed;  /* its data */
+    float *norms;     /* [n_vocab] of its rows */
+} eng_estimates;
+
 struct firn_model {
     atomic_uint references;
     firn_context *context;
@@ -41,7 +48,7 @@ struct firn_model {
     size_t arena_map_bytes;
     bool from_pack_cache;
     _Atomic(firn_vocabulary *) vocabulary; /* NULL until it is asked for */
-    _Atomic(float *) head_norms;           /* [n_vocab] of the head's rows, sealed; NULL until selection.c wants them */
+    _Atomic(eng_estimates *) estimates;    /* NULL until selection.c wants them */
     /* of its sessions' keys and values, by the types of both: they change, behind a lock */
     struct eng_pages *pages[FIRN_CACHE_TYPES][FIRN_CACHE_TYPES];
 };

@@ -6,6 +6,7 @@
 #include "kernels/tile.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -34,41 +35,68 @@ static float norm_of_row(const uint8_t *row, uint32_t n_blocks)
     return nextafterf((float)(sqrt(sum) * (1 + 0x1p-40)), INFINITY);
 }
 
-/* Norms on their way. */
-typedef struct measuring {
+/* Estimates on their way. */
+typedef struct preparing {
     const firn_model *model;
-    float *norms;
-} measuring;
+    eng_estimates *estimates;
+} preparing;
 
-static void measure_norms(void *argument, uint32_t thread)
+static void prepare_tiles(void *argument, uint32_t thread)
 {
-    const measuring *const m = argument;
-    const kern_matrix *const head = &m->model->output;
+    const preparing *const p = argument;
+    const kern_matrix *const head = &p->model->output;
     base_range range;
-    while (base_pool_claim(m->model->context->pool, thread, head->n_rows, &range))
-        for (uint32_t row = range.begin; row < range.end; row++)
-            m->norms[row] =
-                norm_of_row(head->data + row * (head->tile_bytes / KERN_TILE_ROWS), head->n_inputs / KERN_BLOCK);
+    while (base_pool_claim(p->model->context->pool, thread, kern_tiles(head), &range))
+        for (uint32_t tile = range.begin; tile < range.end; tile++) {
+            p->model->context->kernels.pack_rounded(head, tile, p->estimates->packed + tile * head->tile_bytes);
+            for (uint32_t row = tile * KERN_TILE_ROWS; row < (tile + 1) * KERN_TILE_ROWS && row < head->n_rows; row++)
+                p->estimates->norms[row] = norm_of_row(kern_row_in_place(head, row), head->n_inputs / KERN_BLOCK);
+        }
+}
+
+void eng_estimates_free(eng_estimates *estimates)
+{
+    if (estimates == NULL)
+        return;
+    base_zeros_free(estimates->packed, kern_tiles(&estimates->head), estimates->head.tile_bytes);
+    base_zeros_free(estimates->norms, estimates->head.n_rows, sizeof(float));
+    free(estimates);
+}
+
+/* NULL: no memory, or it could not be sealed. */
+static eng_estimates *make_estimates(const firn_model *model)
+{
+    eng_estimates *const made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->head = model->output;
+    const size_t n_tiles = kern_tiles(&made->head), tile_bytes = made->head.tile_bytes;
+    made->packed = base_zeros(n_tiles, tile_bytes);
+    made->norms = base_zeros(made->head.n_rows, sizeof(float));
+    if (made->packed != NULL && made->norms != NULL) {
+        (void)madvise(made->packed, n_tiles * tile_bytes, MADV_HUGEPAGE); /* the system may say no */
+        base_pool_run(model->context->pool, prepare_tiles, &(preparing){model, made});
+        made->head.data = made->packed;
+        if (mprotect(made->packed, n_tiles * tile_bytes, PROT_READ) == 0 &&
+            mprotect(made->norms, made->head.n_rows * sizeof(float), PROT_READ) == 0)
+            return made;
+    }
+    eng_estimates_free(made);
+    return NULL;
 }
 
 bool eng_select_ready(firn_model *model)
 {
-    const kern_matrix *const head = &model->output;
-    if (head->type != KERN_Q8_0 || model->hyperparameters->logit_softcap != 0.0f ||
+    if (model->output.type != KERN_Q8_0 || model->hyperparameters->logit_softcap != 0.0f ||
         model->context->kernels.matmul_rounded == NULL)
         return false;
-    if (atomic_load_explicit(&model->head_norms, memory_order_acquire) != NULL)
+    if (atomic_load_explicit(&model->estimates, memory_order_acquire) != NULL)
         return true;
-    measuring m = {model, base_zeros(head->n_rows, sizeof(float))};
-    if (m.norms == NULL)
+    eng_estimates *const made = make_estimates(model), *none = NULL;
+    if (made == NULL)
         return false;
-    base_pool_run(model->context->pool, measure_norms, &m);
-    float *none = NULL;
-    if (mprotect(m.norms, head->n_rows * sizeof(float), PROT_READ) != 0 ||
-        !atomic_compare_exchange_strong(&model->head_norms, &none, m.norms)) {
-        base_zeros_free(m.norms, head->n_rows, sizeof(float));
-        return none != NULL;
-    }
+    if (!atomic_compare_exchange_strong(&model->estimates, &none, made)) /* another thread was faster */
+        eng_estimates_free(made);
     return true;
 }
 
@@ -173,8 +201,9 @@ bool eng_select_look(const firn_model *model, eng_selection *selection, uint32_t
                      uint32_t piece)
 {
     const size_t first = (size_t)piece * PIECE;
+    const float *const norms = atomic_load_explicit(&model->estimates, memory_order_relaxed)->norms;
     return model->context->kernels.certain(
-        estimates + first, model->head_norms + first, selection->factors[c], rows_of(model, piece),
+        estimates + first, norms + first, selection->factors[c], rows_of(model, piece),
         selection->certain + ((size_t)c * eng_select_pieces(model) + piece) * KERN_LANES);
 }
 
@@ -201,11 +230,12 @@ static uint32_t find_candidates(const firn_model *model, float factor, const flo
                                 int32_t *ids)
 {
     const uint32_t n_pieces = eng_select_pieces(model);
+    const float *const norms = atomic_load_explicit(&model->estimates, memory_order_relaxed)->norms;
     uint32_t count = 0;
     for (uint32_t piece = 0; piece < n_pieces; piece++) {
         const size_t first = (size_t)piece * PIECE;
         int32_t numbers[PIECE];
-        const uint32_t n = model->context->kernels.possible(estimates + first, model->head_norms + first, factor,
+        const uint32_t n = model->context->kernels.possible(estimates + first, norms + first, factor,
                                                             rows_of(model, piece), floor, numbers);
         if (n > ENG_SELECT_MOST - count)
             return ENG_SELECT_MOST + 1;

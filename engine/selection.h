@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The head in two stages, for columns of which only the n highest logits are wanted. First every logit is estimated,
- * with inputs rounded to 8 bits instead of 16, in two thirds of the time (and what that takes from the block of inputs
- * that loses most, where the outliers are, again to 8 bits). By Cauchy and Schwarz the estimate is off by
- * at most the norm of the token's row times the norm of what rounding took from the inputs (and what floats round, for
- * which there is a margin); so tokens that may be among the n highest are known, and are few. Their true logits are
- * computed, with the bits of the full product; all others are -infinity. A column with too many of them, as no logit
- * stands out, gets the full product after all.
+ * with inputs rounded to 8 bits instead of 16 and a packed copy of the weights, in half of the time (and what that
+ * takes from the block of inputs that loses most, where the outliers are, again to 8 bits). By Cauchy and Schwarz the
+ * estimate is off by at most the norm of the token's row times the norm of what rounding took from the inputs (and what
+ * floats round, for which there is a margin); so tokens that may be among the n highest are known, and are few. Their
+ * true logits are computed, with the bits of the full product; all others are -infinity. A column with too many of
+ * them, as no logit stands out, gets the full product after all.
  */
 #ifndef FIRN_ENGINE_SELECTION_H
 #define FIRN_ENGINE_SELECTION_H
@@ -38,8 +38,10 @@ typedef struct eng_selection {
 /* Pieces of a vocabulary, of ENG_SELECT_TILES tiles. */
 uint32_t eng_select_pieces(const firn_model *model);
 
-/* Whether the model's head can do it, and norms of its rows are there; they are computed at the first call. */
+/* Whether the model's head can do it, and what estimates need is there; it is made at the first call. */
 bool eng_select_ready(firn_model *model);
+
+void eng_estimates_free(eng_estimates *estimates); /* NULL is allowed */
 
 /* A column, and room for it in both roundings. */
 typedef struct eng_select_input {

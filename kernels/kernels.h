@@ -182,11 +182,13 @@ typedef struct kern_table {
     void (*matmul_quantised)(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end,
                              const kern_activations *x, float *out, size_t out_stride, uint8_t *scratch);
     /*
-     * Estimates of a product with Q8_0 weights, in two thirds of its time: the formula above, with int8 inputs. NULL
-     * where int16 inputs are as fast.
+     * Estimates of a product with Q8_0 weights, in two thirds of its time: the formula above, with int8 inputs, and
+     * weights that pack_rounded has brought into the order of this level's products, tile by tile, in as many bytes.
+     * Both are NULL where int16 inputs are as fast.
      */
+    void (*pack_rounded)(const kern_matrix *weights, uint32_t tile, uint8_t *out);
     void (*matmul_rounded)(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_rounded *x,
-                           float *out, size_t out_stride, uint8_t *scratch);
+                           float *out, size_t out_stride);
     /* the same for F32, F16 and BF16 weights: one chain of fma a row, inputs ascending */
     void (*matmul_float)(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_activations *x,
                          float *out, size_t out_stride);

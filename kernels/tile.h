@@ -44,6 +44,8 @@ void kern_codebook_block(kern_type type, const uint8_t *block, uint32_t sub, ker
  * then q + KERN_EXPANDED_ZERO as [8 k-groups][16 rows][4]. */
 enum { KERN_EXPANDED_BLOCK = 64 + 32 + 512, KERN_EXPANDED_ZERO = 64 };
 
+enum { KERN_ROUNDED_BLOCK = 2 * KERN_TILE_ROWS + KERN_TILE_ROWS * KERN_BLOCK }; /* of a tile of Q8_0 */
+
 /* Whether halves of such blocks have integer scales other than 1. */
 static inline bool kern_codebook_subscales(kern_type type)
 {

@@ -14,7 +14,7 @@ ALWAYS_INLINE rows_int rows_dot(rows_int sums, rows_int weights, const uint8_t *
 #include "kernels/ref/dot_body.h"
 #include "kernels/ref/dot_columns_body.h"
 #include "kernels/arm/codebook_neon.h"
-#include "kernels/arm/expand_q8_0.h"
+#include "kernels/arm/pack_rounded_neon.h"
 #include "kernels/ref/matmul_body.h"
 #include "kernels/ref/matmul_rounded_body.h"
 
@@ -27,5 +27,6 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_dotprod(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->pack_rounded = pack_rounded;
     table->matmul_rounded = matmul_rounded;
 }

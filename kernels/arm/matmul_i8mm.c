@@ -46,8 +46,8 @@ ALWAYS_INLINE void load_inputs(const uint8_t *block, uint32_t pair, int8x16_t *i
     inputs[1] = vreinterpretq_s8_s32(vzip2q_s32(a, b));
 }
 
-ALWAYS_INLINE void one_panel(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, uint32_t n_out,
-                             float *out, size_t out_stride)
+ALWAYS_INLINE void one_panel(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
+                             uint32_t n_out, float *out, size_t out_stride)
 {
     enum { PARTS = KERN_TILE_ROWS / ROWS };
     rows_float results[PARTS][KERN_PANEL];
@@ -61,7 +61,7 @@ ALWAYS_INLINE void one_panel(const form f, const uint8_t *tile, uint32_t n_block
             load_inputs(block, pair, inputs[pair]);
 #pragma GCC unroll 4
         for (uint32_t part = 0; part < PARTS; part++) {
-            const form_view v = view(f, tile, b, part);
+            const form_view v = view(f, tile, block_of(f, b, n_blocks, again), part);
             squares first = {{{vdupq_n_s32(0), vdupq_n_s32(0)}, {vdupq_n_s32(0), vdupq_n_s32(0)}}}, second = first;
             for (int pair = 0; pair < 2; pair++) {
                 rows_int low[2], high[2];
@@ -84,16 +84,16 @@ ALWAYS_INLINE void one_panel(const form f, const uint8_t *tile, uint32_t n_block
 
 enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
 
-ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
                                 uint32_t n_columns, float *out, size_t out_stride)
 {
     for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        one_panel(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, n_columns - c, out + c * out_stride,
-                  out_stride);
+        one_panel(f, tile, n_blocks, again, x + (size_t)c * n_blocks * KERN_INT8_BYTES, n_columns - c,
+                  out + c * out_stride, out_stride);
 }
 
 #include "kernels/arm/codebook_neon.h"
-#include "kernels/arm/expand_q8_0.h"
+#include "kernels/arm/pack_rounded_neon.h"
 #include "kernels/ref/matmul_body.h"
 #include "kernels/ref/matmul_rounded_body.h"
 
@@ -106,5 +106,6 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_i8mm(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->pack_rounded = pack_rounded;
     table->matmul_rounded = matmul_rounded;
 }

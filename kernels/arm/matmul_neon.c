@@ -148,5 +148,6 @@ void kern_matmul_neon(const kern_matrix *weights, uint32_t tile_begin, uint32_t 
 void kern_fill_matmul_neon(kern_table *table)
 {
     table->matmul_quantised = kern_matmul_neon;
+    table->pack_rounded = NULL;
     table->matmul_rounded = NULL;
 }

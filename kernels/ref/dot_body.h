@@ -36,8 +36,9 @@ ALWAYS_INLINE rows_float add_block(const form f, const form_view *v, rows_int fi
     return result;
 }
 
-/* One tile times `columns` columns (1 or 4, a constant where this is inlined), of which `n_out` are stored. */
-ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+/* One tile times `columns` columns (1 or 4, a constant where this is inlined), of which `n_out` are stored; `again` as
+ * block_of() says. */
+ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
                                const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
 {
     for (uint32_t part = 0; part < KERN_TILE_ROWS / ROWS; part++) {
@@ -46,7 +47,7 @@ ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blo
             results[c] = rows_to_float(rows_splat(0));
         for (uint32_t b = 0; b < n_blocks; b++) {
             const uint8_t *const block = x + (size_t)b * columns * KERN_INT8_BYTES;
-            const form_view v = view(f, tile, b, part);
+            const form_view v = view(f, tile, block_of(f, b, n_blocks, again), part);
             rows_int first[KERN_PANEL], second[KERN_PANEL];
             for (uint32_t c = 0; c < columns; c++)
                 first[c] = second[c] = rows_splat(0);
@@ -77,7 +78,7 @@ ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blo
 
 ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, float *out)
 {
-    dot_columns(f, tile, n_blocks, x, 1, 1, out, 0);
+    dot_columns(f, tile, n_blocks, 0, x, 1, 1, out, 0);
 }
 
 #endif

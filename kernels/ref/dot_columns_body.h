@@ -8,11 +8,11 @@
 
 enum { MOST_COLUMNS = KERN_PANEL, CACHED_PANELS = 256 * 1024 };
 
-ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
                                 uint32_t n_columns, float *out, size_t out_stride)
 {
     for (uint32_t c = 0; c < n_columns; c += KERN_PANEL)
-        dot_columns(f, tile, n_blocks, x + (size_t)c * n_blocks * KERN_INT8_BYTES, KERN_PANEL, n_columns - c,
+        dot_columns(f, tile, n_blocks, again, x + (size_t)c * n_blocks * KERN_INT8_BYTES, KERN_PANEL, n_columns - c,
                     out + c * out_stride, out_stride);
 }
 

@@ -28,7 +28,7 @@ typedef enum form {
     TQ2_0,
     EXPANDED,
     EXPANDED_HALVES, /* with integer scales of half blocks */
-    EXPANDED_Q8_0,
+    ROUNDED_Q8_0,    /* as pack_rounded makes it: F16 scale[16], then bytes as of an expanded tile */
 } form;
 
 /* ROWS rows of a block. */
@@ -63,9 +63,9 @@ ALWAYS_INLINE bool has_subscales(form f)
 /* Cache lines that a block's quants fill; 0: they were just written. */
 ALWAYS_INLINE uint32_t quant_lines(form f)
 {
-    if (f == EXPANDED || f == EXPANDED_HALVES || f == EXPANDED_Q8_0)
+    if (f == EXPANDED || f == EXPANDED_HALVES)
         return 0;
-    return f == Q6_K ? 7 : f == Q5_0 || f == Q5_1 || f == Q5_K ? 6 : 5;
+    return f == ROUNDED_Q8_0 ? 9 : f == Q6_K ? 7 : f == Q5_0 || f == Q5_1 || f == Q5_K ? 6 : 5;
 }
 
 /* Whether the two halves of a block must be summed apart. */
@@ -104,7 +104,7 @@ ALWAYS_INLINE int zero_point(form f)
     case EXPANDED:
     case EXPANDED_HALVES:
         return KERN_EXPANDED_ZERO;
-    case EXPANDED_Q8_0:
+    case ROUNDED_Q8_0:
         return ROWS_SIGNED ? 0 : 128;
     default:
         return 0;
@@ -135,7 +135,7 @@ ALWAYS_INLINE int largest(form f)
     case EXPANDED:
     case EXPANDED_HALVES:
         return 2 * KERN_EXPANDED_ZERO - 2;
-    case EXPANDED_Q8_0:
+    case ROUNDED_Q8_0:
         return ROWS_SIGNED ? 127 : 255;
     default:
         return 15;
@@ -291,6 +291,21 @@ ALWAYS_INLINE form_view view_expanded(form f, const uint8_t *tile, uint32_t b, u
     return v;
 }
 
+ALWAYS_INLINE form_view view_rounded(const uint8_t *tile, uint32_t b, uint32_t part)
+{
+    const uint8_t *const block = tile + (size_t)b * KERN_ROUNDED_BLOCK;
+    return (form_view){.scale = rows_load_halves(block + 2 * ROWS * part), .quants = block + 32 + 4 * ROWS * part};
+}
+
+/*
+ * The tile's block that block b of the inputs is multiplied with: the same, but that ROUNDED_Q8_0 has one block of
+ * inputs more, the last of n_blocks, which goes with block `again`.
+ */
+ALWAYS_INLINE uint32_t block_of(form f, uint32_t b, uint32_t n_blocks, uint32_t again)
+{
+    return f == ROUNDED_Q8_0 && b + 1 == n_blocks ? again : b;
+}
+
 ALWAYS_INLINE form_view view(form f, const uint8_t *tile, uint32_t b, uint32_t part)
 {
     switch (f) {
@@ -314,8 +329,9 @@ ALWAYS_INLINE form_view view(form f, const uint8_t *tile, uint32_t b, uint32_t p
         return view_ternary(f, tile, b, part);
     case EXPANDED:
     case EXPANDED_HALVES:
-    case EXPANDED_Q8_0:
         return view_expanded(f, tile, b, part);
+    case ROUNDED_Q8_0:
+        return view_rounded(tile, b, part);
     default:
         return view_32(f, tile, b, part);
     }
@@ -374,7 +390,7 @@ ALWAYS_INLINE void load_groups(form f, const form_view *v, int g, rows_int *low,
         break;
     case EXPANDED:
     case EXPANDED_HALVES:
-    case EXPANDED_Q8_0:
+    case ROUNDED_Q8_0:
         *low = rows_load(v->quants + 64 * g);
         *high = rows_load(v->quants + 64 * (g + 4));
         break;

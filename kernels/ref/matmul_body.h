@@ -29,12 +29,12 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
     const uint8_t *const tile = weights->data + t * weights->tile_bytes;
     const uint32_t n = weights->n_inputs / KERN_BLOCK;
     switch (weights->type) {
-#define FIRN_FORM(name)                                                 \
-    case KERN_##name:                                                   \
-        if (alone)                                                      \
-            one_column(name, tile, n, x, out);                          \
-        else                                                            \
-            many_columns(name, tile, n, x, n_columns, out, out_stride); \
+#define FIRN_FORM(name)                                                    \
+    case KERN_##name:                                                      \
+        if (alone)                                                         \
+            one_column(name, tile, n, x, out);                             \
+        else                                                               \
+            many_columns(name, tile, n, 0, x, n_columns, out, out_stride); \
         break;
         FIRN_FORM(Q4_0)
         FIRN_FORM(Q4_1)
@@ -55,9 +55,9 @@ static void tile_product(const kern_matrix *weights, uint32_t t, const uint8_t *
     default: /* types with codebooks */
         expand_any_codebook(weights, t, scratch);
         if (kern_codebook_subscales(weights->type))
-            many_columns(EXPANDED_HALVES, scratch, n, x, n_columns, out, out_stride);
+            many_columns(EXPANDED_HALVES, scratch, n, 0, x, n_columns, out, out_stride);
         else
-            many_columns(EXPANDED, scratch, n, x, n_columns, out, out_stride);
+            many_columns(EXPANDED, scratch, n, 0, x, n_columns, out, out_stride);
         break;
     }
 }

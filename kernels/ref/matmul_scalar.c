@@ -88,10 +88,17 @@ static void matmul(const kern_matrix *weights, uint32_t tile_begin, uint32_t til
     }
 }
 
-static void matmul_rounded(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_rounded *x,
-                           float *out, size_t out_stride, uint8_t *scratch)
+/* Rows as they are. */
+static void pack_rounded(const kern_matrix *weights, uint32_t tile, uint8_t *out)
 {
-    (void)scratch;
+    const size_t row_bytes = weights->tile_bytes / KERN_TILE_ROWS;
+    for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
+        memcpy(out + r * row_bytes, kern_row_in_place(weights, tile * KERN_TILE_ROWS + r), row_bytes);
+}
+
+static void matmul_rounded(const kern_matrix *weights, uint32_t tile_begin, uint32_t tile_end, const kern_rounded *x,
+                           float *out, size_t out_stride)
+{
     const uint32_t n_blocks = weights->n_inputs / KERN_BLOCK, n_all = n_blocks + 1;
     for (uint32_t row = tile_begin * KERN_TILE_ROWS; row < tile_end * KERN_TILE_ROWS; row++)
         for (uint32_t c = 0; c < x->n_columns; c++) {
@@ -111,5 +118,6 @@ static void matmul_rounded(const kern_matrix *weights, uint32_t tile_begin, uint
 void kern_fill_matmul_scalar(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->pack_rounded = pack_rounded;
     table->matmul_rounded = matmul_rounded;
 }

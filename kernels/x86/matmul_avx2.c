@@ -214,5 +214,6 @@ void kern_matmul_avx2(const kern_matrix *weights, uint32_t tile_begin, uint32_t 
 void kern_fill_matmul_avx2(kern_table *table)
 {
     table->matmul_quantised = kern_matmul_avx2;
+    table->pack_rounded = NULL;
     table->matmul_rounded = NULL;
 }

@@ -55,5 +55,6 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_avx512(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->pack_rounded = NULL;
     table->matmul_rounded = NULL;
 }

@@ -44,8 +44,9 @@ ALWAYS_INLINE void fetch_ahead(const uint8_t *bytes, uint32_t n_lines)
         _mm_prefetch((const char *)bytes + FETCH_DISTANCE + 64 * line, _MM_HINT_T0);
 }
 
-/* One tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored. */
-ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+/* One tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored; `again` as
+ * block_of() says. */
+ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
                                 const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
 {
     const uint32_t width = columns == 1 ? 1 : KERN_PANEL;
@@ -57,7 +58,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
     for (uint32_t c = 0; c < columns; c++)
         results[c] = _mm512_setzero_ps();
     for (uint32_t b = 0; b < n_blocks; b++) {
-        const form_view v = view(f, tile, b, 0);
+        const form_view v = view(f, tile, block_of(f, b, n_blocks, again), 0);
         if (columns > 4)
             fetch_ahead(v.quants, quant_lines(f));
         __m512i sums[MOST_COLUMNS],
@@ -118,10 +119,10 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
 
 ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, float *out)
 {
-    tile_columns(f, tile, n_blocks, x, 1, 1, out, 0);
+    tile_columns(f, tile, n_blocks, 0, x, 1, 1, out, 0);
 }
 
-ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
                                 uint32_t n_columns, float *out, size_t out_stride)
 {
     const size_t panel_bytes = (size_t)n_blocks * KERN_PANEL * KERN_INT8_BYTES;
@@ -132,12 +133,12 @@ ALWAYS_INLINE void many_columns(const form f, const uint8_t *tile, uint32_t n_bl
         float *const to = out + c * out_stride;
         taken = most;
         if (left > 8 && most == 12) {
-            tile_columns(f, tile, n_blocks, panels, 12, left, to, out_stride);
+            tile_columns(f, tile, n_blocks, again, panels, 12, left, to, out_stride);
         } else if (left > 4) {
-            tile_columns(f, tile, n_blocks, panels, 8, left, to, out_stride);
+            tile_columns(f, tile, n_blocks, again, panels, 8, left, to, out_stride);
             taken = 8;
         } else {
-            tile_columns(f, tile, n_blocks, panels, 4, left, to, out_stride);
+            tile_columns(f, tile, n_blocks, again, panels, 4, left, to, out_stride);
             taken = 4;
         }
     }
@@ -395,5 +396,6 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_avx512vnni(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->pack_rounded = pack_rounded;
     table->matmul_rounded = matmul_rounded;
 }

@@ -30,5 +30,6 @@ static void matmul_q8_0(const kern_matrix *weights, uint32_t tile_begin, uint32_
 void kern_fill_matmul_avxvnni(kern_table *table)
 {
     table->matmul_quantised = matmul;
+    table->pack_rounded = pack_rounded;
     table->matmul_rounded = matmul_rounded;
 }

@@ -77,8 +77,9 @@ ALWAYS_INLINE void sum_products(const form f, const form_view *v, const uint8_t 
     }
 }
 
-/* One tile times `columns` columns (1 or 4, a constant where this is inlined), of which `n_out` are stored. */
-ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x,
+/* One tile times `columns` columns (1 or 4, a constant where this is inlined), of which `n_out` are stored; `again` as
+ * block_of() says. */
+ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
                                const uint32_t columns, uint32_t n_out, float *out, size_t out_stride)
 {
     const rows_int zero = rows_splat(-zero_point(f)), nothing = rows_splat(0);
@@ -92,7 +93,7 @@ ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blo
         for (uint32_t part = 0; part < PARTS_OF_TILE; part++) {
             /* the second part loads its inputs again: kept in registers from the first, they would be spilled */
             __asm__ volatile("" ::: "memory");
-            const form_view v = view(f, tile, b, part);
+            const form_view v = view(f, tile, block_of(f, b, n_blocks, again), part);
             rows_int sums[KERN_PANEL], second_sums[KERN_PANEL];
             sum_products(f, &v, block, columns, sums, second_sums);
 #pragma GCC unroll 4
@@ -135,7 +136,7 @@ ALWAYS_INLINE void dot_columns(const form f, const uint8_t *tile, uint32_t n_blo
 
 ALWAYS_INLINE void one_column(const form f, const uint8_t *tile, uint32_t n_blocks, const uint8_t *x, float *out)
 {
-    dot_columns(f, tile, n_blocks, x, 1, 1, out, 0);
+    dot_columns(f, tile, n_blocks, 0, x, 1, 1, out, 0);
 }
 
 #include "kernels/ref/dot_columns_body.h"

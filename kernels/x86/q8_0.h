@@ -51,17 +51,14 @@ ALWAYS_INLINE void transpose_eight(__m256i *v)
     }
 }
 
-/* A block of a tile: its scales as floats, and k-group g of the rows 8 h to 8 h + 7 as groups[h][g]. */
-ALWAYS_INLINE void load_block(const row_pointers *rows, uint32_t b, float *block_scales, __m256i groups[2][8])
+/* A block of a tile: its F16 scales, and k-group g of the rows 8 h to 8 h + 7 as groups[h][g]. */
+ALWAYS_INLINE void load_block(const row_pointers *rows, uint32_t b, uint16_t *scales, __m256i groups[2][8])
 {
     const size_t offset = (size_t)b * ROW_BLOCK;
-    uint16_t scales[KERN_TILE_ROWS];
     for (uint32_t r = 0; r < KERN_TILE_ROWS; r++)
         scales[r] = kern_load16(rows->at[r] + offset);
 #pragma GCC unroll 2
     for (size_t half = 0; half < 2; half++) {
-        const __m128i eight = _mm_loadu_si128((const __m128i *)(const void *)(scales + 8 * half));
-        _mm256_storeu_ps(block_scales + 8 * half, _mm256_cvtph_ps(eight));
 #pragma GCC unroll 8
         for (uint32_t r = 0; r < 8; r++)
             groups[half][r] = _mm256_loadu_si256((const __m256i *)(const void *)(rows->at[8 * half + r] + offset + 2));
@@ -75,8 +72,13 @@ ALWAYS_INLINE void expand_tile(const kern_matrix *weights, uint32_t tile, uint8_
     const row_pointers rows = tile_rows(weights, tile);
     for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
         uint8_t *const to = scratch + (size_t)b * SCRATCH_BLOCK;
+        uint16_t scales[KERN_TILE_ROWS];
         __m256i groups[2][8];
-        load_block(&rows, b, (float *)(void *)to, groups);
+        load_block(&rows, b, scales, groups);
+        for (uint32_t half = 0; half < 2; half++) {
+            const __m128i eight = _mm_loadu_si128((const __m128i *)(const void *)(scales + 8 * half));
+            _mm256_storeu_ps((float *)(void *)to + 8 * half, _mm256_cvtph_ps(eight));
+        }
 #pragma GCC unroll 16
         for (uint32_t i = 0; i < 16; i++) {
             const __m256i group = groups[i & 1][i / 2], even = _mm256_srai_epi16(_mm256_slli_epi16(group, 8), 8);
@@ -98,19 +100,21 @@ ALWAYS_INLINE void fetch_block(const uint8_t *next, uint32_t b)
             _mm_prefetch((const char *)next + (size_t)b * KERN_TILE_ROWS * ROW_BLOCK + 64 * line, _MM_HINT_T1);
 }
 
-/* As bytes without a sign, 128 too large: a tile of EXPANDED_Q8_0. */
-ALWAYS_INLINE void expand_q8_0(const kern_matrix *weights, uint32_t tile, uint8_t *scratch)
+/* As bytes without a sign, 128 too large: a tile of ROUNDED_Q8_0. */
+ALWAYS_INLINE void pack_rounded(const kern_matrix *weights, uint32_t tile, uint8_t *out)
 {
     const row_pointers rows = tile_rows(weights, tile);
     const uint8_t *const next = weights->data + (tile + 1) * weights->tile_bytes;
     for (uint32_t b = 0; b < weights->n_inputs / KERN_BLOCK; b++) {
-        uint8_t *const to = scratch + (size_t)b * KERN_EXPANDED_BLOCK;
+        uint8_t *const to = out + (size_t)b * KERN_ROUNDED_BLOCK;
+        uint16_t scales[KERN_TILE_ROWS];
         __m256i groups[2][8];
         fetch_block(next, b);
-        load_block(&rows, b, (float *)(void *)to, groups);
+        load_block(&rows, b, scales, groups);
+        memcpy(to, scales, sizeof scales);
 #pragma GCC unroll 16
         for (uint32_t i = 0; i < 16; i++)
-            _mm256_storeu_si256((__m256i *)(to + 96 + 32 * i),
+            _mm256_storeu_si256((__m256i *)(to + 32 + 32 * i),
                                 _mm256_xor_si256(groups[i & 1][i / 2], _mm256_set1_epi8((char)0x80)));
     }
 }
