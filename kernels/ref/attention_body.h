@@ -18,6 +18,12 @@
     do {                             \
         uint32_t row = 0;            \
         ROWS_OF(most, n_rows, call)  \
+        if ((most) > 7)              \
+            ROWS_OF(7, n_rows, call) \
+        if ((most) > 6)              \
+            ROWS_OF(6, n_rows, call) \
+        if ((most) > 5)              \
+            ROWS_OF(5, n_rows, call) \
         if ((most) > 4)              \
             ROWS_OF(4, n_rows, call) \
         if ((most) > 3)              \
