@@ -27,7 +27,7 @@ static fixture set_up(const char *checkpoint, const char *level)
 {
     char *const path = support_checkpoint(checkpoint);
     if (path == NULL)
-        cr_skip_test("%s isn't here", checkpoint);
+        cr_skip("%s is not there", checkpoint);
     fixture f = {.context = support_context(2, level)};
     f.model = support_model(f.context, path);
     f.n_vocab = firn_model_describe(f.model).n_vocab;
