@@ -23,11 +23,11 @@ enum {
 };
 
 /*
- * What has been taken of a thread's share: the lowest bit of the round, 31 bits that count pieces from its beginning
- * and 32 that count from its end. With the other bit it is of the round before, which means that nothing is taken yet.
+ * How many pieces of a thread's share have been taken, from its beginning, times two, plus the lowest bit of the round.
+ * With the other bit it is of the round before, which means that nothing is taken yet.
  */
 typedef struct share {
-    _Alignas(CACHE_LINE) atomic_uint_least64_t taken;
+    _Alignas(CACHE_LINE) atomic_uint taken;
 } share;
 
 struct base_pool {
@@ -210,7 +210,7 @@ void base_pool_run(base_pool *pool, base_pool_task task, void *argument)
     atomic_store_explicit(&pool->busy, false, memory_order_release);
 }
 
-static uint64_t taken_in_round(uint64_t taken, unsigned round)
+static unsigned taken_in_round(unsigned taken, unsigned round)
 {
     return ((taken ^ round) & 1) == 0 ? taken : round & 1;
 }
@@ -218,8 +218,8 @@ static uint64_t taken_in_round(uint64_t taken, unsigned round)
 /* A share that nobody touched must not be two rounds old, where its bit would be right again. */
 static void keep_share_current(share *own, unsigned round)
 {
-    uint64_t taken = atomic_load_explicit(&own->taken, memory_order_relaxed);
-    const uint64_t current = taken_in_round(taken, round);
+    unsigned taken = atomic_load_explicit(&own->taken, memory_order_relaxed);
+    const unsigned current = taken_in_round(taken, round);
     if (taken != current) /* if this fails, someone else has made it current */
         atomic_compare_exchange_strong_explicit(&own->taken, &taken, current, memory_order_relaxed,
                                                 memory_order_relaxed);
@@ -238,30 +238,31 @@ void base_pool_barrier(base_pool *pool, uint32_t thread)
     }
 }
 
-/* Takes pieces of the share of `owner`: a quarter of what is left from its beginning, or half of it from its end. */
-static bool take(base_pool *pool, uint32_t owner, bool own, uint32_t total, base_range *range)
+/* Takes the next pieces of the share of `owner`: a part of what is left. */
+static bool take(base_pool *pool, uint32_t owner, uint32_t part, uint32_t total, base_range *range)
 {
     const uint32_t begin = (uint32_t)((uint64_t)total * owner / pool->n_threads);
     const uint32_t end = (uint32_t)((uint64_t)total * (owner + 1) / pool->n_threads);
     const unsigned round = atomic_load_explicit(&pool->round, memory_order_relaxed);
-    atomic_uint_least64_t *const word = &pool->shares[owner].taken;
-    uint64_t taken = atomic_load_explicit(word, memory_order_relaxed), then;
+    atomic_uint *const word = &pool->shares[owner].taken;
+    unsigned taken = atomic_load_explicit(word, memory_order_relaxed), then;
     do {
-        const uint64_t now = taken_in_round(taken, round);
-        const uint32_t first = begin + ((uint32_t)now >> 1), last = end - (uint32_t)(now >> 32);
-        if (first == last)
+        const unsigned now = taken_in_round(taken, round);
+        const uint32_t first = begin + (now >> 1);
+        if (first == end)
             return false;
-        const uint32_t n = own ? (last - first + 3) / 4 : (last - first + 1) / 2;
-        *range = own ? (base_range){first, first + n} : (base_range){last - n, last};
-        then = now + (own ? (uint64_t)n << 1 : (uint64_t)n << 32);
+        const uint32_t n = (end - first + part - 1) / part;
+        *range = (base_range){first, first + n};
+        then = now + 2 * n;
     } while (!atomic_compare_exchange_weak_explicit(word, &taken, then, memory_order_relaxed, memory_order_relaxed));
     return true;
 }
 
 bool base_pool_claim(base_pool *pool, uint32_t thread, uint32_t total, base_range *range)
 {
+    enum { PART_OF_OWN = 4, PART_OF_OTHERS = 2 };
     for (uint32_t i = 0; i < pool->n_threads; i++)
-        if (take(pool, (thread + i) % pool->n_threads, i == 0, total, range))
+        if (take(pool, (thread + i) % pool->n_threads, i == 0 ? PART_OF_OWN : PART_OF_OTHERS, total, range))
             return true;
     return false;
 }
