@@ -44,6 +44,38 @@ ALWAYS_INLINE void fetch_ahead(const uint8_t *bytes, uint32_t n_lines)
         _mm_prefetch((const char *)bytes + FETCH_DISTANCE + 64 * line, _MM_HINT_T0);
 }
 
+/*
+ * What sums of a block begin with: the zero point's part, from the inputs' sums of both halves. It is broadcast from
+ * memory: vpdpwssd would take the pipes of the products.
+ */
+ALWAYS_INLINE void zero_points(const form f, const uint8_t *x, size_t panel_bytes, uint32_t b, const uint32_t columns,
+                               __m512i *sums, __m512i *second)
+{
+    const uint32_t width = columns == 1 ? 1 : KERN_PANEL;
+    const __m128i zero = _mm_set1_epi32((uint16_t)-zero_point(f)), high = _mm_slli_epi32(zero, 16);
+    const __m128i low = has_halves(f) ? zero : _mm_or_si128(zero, high);
+    int32_t first_part[MOST_COLUMNS], second_part[MOST_COLUMNS];
+#pragma GCC unroll 3
+    for (uint32_t c = 0; c < columns; c += width) {
+        const uint8_t *const pairs = column_at(x, panel_bytes, b, width, c) + 8 * width;
+        if (width == 1) {
+            const __m128i pair = _mm_cvtsi32_si128((int32_t)kern_load32(pairs));
+            first_part[c] = _mm_cvtsi128_si32(_mm_madd_epi16(pair, low));
+            second_part[c] = _mm_cvtsi128_si32(_mm_madd_epi16(pair, high));
+        } else {
+            const __m128i four = _mm_loadu_si128((const __m128i *)(const void *)pairs);
+            _mm_storeu_si128((__m128i *)(void *)(first_part + c), _mm_madd_epi16(four, low));
+            _mm_storeu_si128((__m128i *)(void *)(second_part + c), _mm_madd_epi16(four, high));
+        }
+    }
+    __asm__ volatile("" : "+m"(first_part), "+m"(second_part)); /* not shuffled from registers */
+#pragma GCC unroll 12
+    for (uint32_t c = 0; c < columns; c++) {
+        sums[c] = zero_point(f) != 0 ? _mm512_set1_epi32(first_part[c]) : _mm512_setzero_si512();
+        second[c] = zero_point(f) != 0 && has_halves(f) ? _mm512_set1_epi32(second_part[c]) : _mm512_setzero_si512();
+    }
+}
+
 /* One tile times `columns` columns (a constant where this is inlined), of which `n_out` are stored; `again` as
  * block_of() says. */
 ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_blocks, uint32_t again, const uint8_t *x,
@@ -51,8 +83,6 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
 {
     const uint32_t width = columns == 1 ? 1 : KERN_PANEL;
     const size_t panel_bytes = (size_t)n_blocks * width * KERN_INT8_BYTES;
-    const __m512i zero = _mm512_set1_epi16((int16_t)-zero_point(f));
-    const __m512i zero_low = _mm512_set1_epi32((uint16_t)-zero_point(f)), zero_high = _mm512_slli_epi32(zero_low, 16);
     __m512 results[MOST_COLUMNS];
 #pragma GCC unroll 12
     for (uint32_t c = 0; c < columns; c++)
@@ -63,9 +93,7 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
             fetch_ahead(v.quants, quant_lines(f));
         __m512i sums[MOST_COLUMNS],
             second[MOST_COLUMNS]; /* second: of k-groups 4 to 7, where they have their own scale */
-#pragma GCC unroll 12
-        for (uint32_t c = 0; c < columns; c++)
-            sums[c] = second[c] = _mm512_setzero_si512();
+        zero_points(f, x, panel_bytes, b, columns, sums, second);
 #pragma GCC unroll 4
         for (uint32_t g = 0; g < 4; g++) {
             __m512i low, high;
@@ -84,19 +112,11 @@ ALWAYS_INLINE void tile_columns(const form f, const uint8_t *tile, uint32_t n_bl
         for (uint32_t c = 0; c < columns; c++) {
             const uint8_t *const column = column_at(x, panel_bytes, b, width, c);
             __m512i sum = sums[c];
-            if (has_halves(f) && zero_point(f) != 0) {
-                sum = _mm512_dpwssd_epi32(sum, zero_low, broadcast_int(column + 8 * width));
-                second[c] = _mm512_dpwssd_epi32(second[c], zero_high, broadcast_int(column + 8 * width));
-            }
-            if (has_subscales(f)) {
+            if (has_subscales(f))
                 sum = _mm512_add_epi32(_mm512_mullo_epi32(sum, v.subscale[0]),
                                        _mm512_mullo_epi32(second[c], v.subscale[1]));
-            } else if (!has_halves(f)) {
-                if (columns == 1)
-                    sum = _mm512_add_epi32(sum, second[c]);
-                if (zero_point(f) != 0)
-                    sum = _mm512_dpwssd_epi32(sum, zero, broadcast_int(column + 8 * width));
-            }
+            else if (!has_halves(f) && columns == 1)
+                sum = _mm512_add_epi32(sum, second[c]);
             const __m512 scale = _mm512_mul_ps(v.scale, broadcast_float(column));
             results[c] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), results[c]);
             if (has_two_scales(f))
