@@ -275,6 +275,27 @@ ALWAYS_INLINE void group_terms(const uint8_t *blocks, const split_inputs *x, uin
     _mm512_storeu_ps(sums, _mm512_cvtepi32_ps(sum));
 }
 
+/* Four numbers of each of 16 rows that are `stride` apart, so that lanes are rows. */
+ALWAYS_INLINE void four_by_row(const float *numbers, size_t stride, __m512 *out)
+{
+    __m512 q[4]; /* part i of q[j]: row 4 i + j */
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; j++) {
+        q[j] = _mm512_castps128_ps512(_mm_loadu_ps(numbers + j * stride));
+        q[j] = _mm512_insertf32x4(q[j], _mm_loadu_ps(numbers + (4 + j) * stride), 1);
+        q[j] = _mm512_insertf32x4(q[j], _mm_loadu_ps(numbers + (8 + j) * stride), 2);
+        q[j] = _mm512_insertf32x4(q[j], _mm_loadu_ps(numbers + (12 + j) * stride), 3);
+    }
+    const __m512d low[2] = {_mm512_castps_pd(_mm512_unpacklo_ps(q[0], q[1])),
+                            _mm512_castps_pd(_mm512_unpacklo_ps(q[2], q[3]))};
+    const __m512d high[2] = {_mm512_castps_pd(_mm512_unpackhi_ps(q[0], q[1])),
+                             _mm512_castps_pd(_mm512_unpackhi_ps(q[2], q[3]))};
+    out[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low[0], low[1]));
+    out[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low[0], low[1]));
+    out[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high[0], high[1]));
+    out[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high[0], high[1]));
+}
+
 /* A tile whose 16 rows lie one after the other; meanwhile the next one is fetched, if there is one. */
 static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_inputs *x, const uint8_t *next,
                           float *out)
@@ -287,7 +308,8 @@ static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_
         first = (first + GROUP) % n_blocks;
     }
     __m512 result = _mm512_setzero_ps();
-    for (uint32_t first = 0; first < n_blocks; first += GROUP) {
+    uint32_t first = 0;
+    for (; first + GROUP / 2 < n_blocks; first += GROUP) {
         const uint32_t n = n_blocks - first < GROUP ? n_blocks - first : GROUP;
         __m512i by_row[GROUP], sums_by_row[GROUP];
 #pragma GCC unroll 16
@@ -299,6 +321,13 @@ static void tile_in_place(const uint8_t *blocks, uint32_t n_blocks, const split_
         transpose_sixteen(sums_by_row);
         for (uint32_t b = 0; b < n; b++)
             result = _mm512_fmadd_ps(_mm512_castsi512_ps(by_row[b]), _mm512_castsi512_ps(sums_by_row[b]), result);
+    }
+    for (; first < n_blocks; first += 4) {
+        __m512 by_row[4], sums_by_row[4];
+        four_by_row(scales + first, n_blocks, by_row);
+        four_by_row(sums + first, n_blocks, sums_by_row);
+        for (uint32_t b = 0; b < 4 && first + b < n_blocks; b++)
+            result = _mm512_fmadd_ps(by_row[b], sums_by_row[b], result);
     }
     _mm512_storeu_ps(out, result);
 }
