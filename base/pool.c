@@ -26,9 +26,9 @@ enum {
  * How many pieces of a thread's share have been taken, from its beginning, times two, plus the lowest bit of the round.
  * With the other bit it is of the round before, which means that nothing is taken yet.
  */
-typedef struct share {
+typedef struct progress {
     _Alignas(CACHE_LINE) atomic_uint taken;
-} share;
+} progress;
 
 struct base_pool {
     /* each on its own cache line: they are written by different threads at different times */
@@ -46,8 +46,8 @@ struct base_pool {
         base_pool *pool;
         pthread_t thread;
         uint32_t index;
-    } * workers;   /* [n_threads - 1] */
-    share *shares; /* [n_threads] */
+    } * workers;      /* [n_threads - 1] */
+    progress *shares; /* [n_threads] */
 };
 
 static void pause_briefly(void)
@@ -148,7 +148,7 @@ firn_status base_pool_create(uint32_t n_threads, base_pool **out, firn_error *er
                          BASE_POOL_MAX_THREADS);
     base_pool *const pool = aligned_alloc(CACHE_LINE, sizeof *pool);
     struct worker *const workers = calloc(n_threads, sizeof *workers);
-    share *const shares = aligned_alloc(CACHE_LINE, n_threads * sizeof *shares);
+    progress *const shares = aligned_alloc(CACHE_LINE, n_threads * sizeof *shares);
     if (pool == NULL || workers == NULL || shares == NULL) {
         free(pool);
         free(workers);
@@ -216,7 +216,7 @@ static unsigned taken_in_round(unsigned taken, unsigned round)
 }
 
 /* A share that nobody touched must not be two rounds old, where its bit would be right again. */
-static void keep_share_current(share *own, unsigned round)
+static void keep_share_current(progress *own, unsigned round)
 {
     unsigned taken = atomic_load_explicit(&own->taken, memory_order_relaxed);
     const unsigned current = taken_in_round(taken, round);
@@ -238,20 +238,25 @@ void base_pool_barrier(base_pool *pool, uint32_t thread)
     }
 }
 
+base_range base_pool_share(const base_pool *pool, uint32_t thread, uint32_t total)
+{
+    return (base_range){(uint32_t)((uint64_t)total * thread / pool->n_threads),
+                        (uint32_t)((uint64_t)total * (thread + 1) / pool->n_threads)};
+}
+
 /* Takes the next pieces of the share of `owner`: a part of what is left. */
 static bool take(base_pool *pool, uint32_t owner, uint32_t part, uint32_t total, base_range *range)
 {
-    const uint32_t begin = (uint32_t)((uint64_t)total * owner / pool->n_threads);
-    const uint32_t end = (uint32_t)((uint64_t)total * (owner + 1) / pool->n_threads);
+    const base_range share = base_pool_share(pool, owner, total);
     const unsigned round = atomic_load_explicit(&pool->round, memory_order_relaxed);
     atomic_uint *const word = &pool->shares[owner].taken;
     unsigned taken = atomic_load_explicit(word, memory_order_relaxed), then;
     do {
         const unsigned now = taken_in_round(taken, round);
-        const uint32_t first = begin + (now >> 1);
-        if (first == end)
+        const uint32_t first = share.begin + (now >> 1);
+        if (first == share.end)
             return false;
-        const uint32_t n = (end - first + part - 1) / part;
+        const uint32_t n = (share.end - first + part - 1) / part;
         *range = (base_range){first, first + n};
         then = now + 2 * n;
     } while (!atomic_compare_exchange_weak_explicit(word, &taken, then, memory_order_relaxed, memory_order_relaxed));

@@ -40,11 +40,14 @@ typedef struct base_range {
     uint32_t begin, end;
 } base_range;
 
+/* The share of a thread in `total` pieces of work: they lie together, and those of all threads are all. */
+base_range base_pool_share(const base_pool *pool, uint32_t thread, uint32_t total);
+
 /*
  * Inside a task: claims pieces of `total` (below 2^31), until none are left. All threads of a round (between two
- * barriers) pass the same total. Each thread has a share of its own that lies together, and takes it piece by piece
- * from its beginning, so that memory is read in one stream; then it goes on with what others have left. Early
- * claims are large and late ones small, so that threads finish together even when one of them is slowed down.
+ * barriers) pass the same total. Each thread takes its own share piece by piece from its beginning, so that memory is
+ * read in one stream; then it goes on with what others have left. Early claims are large and late ones small, so that
+ * threads finish together even when one of them is slowed down.
  */
 bool base_pool_claim(base_pool *pool, uint32_t thread, uint32_t total, base_range *range);
 

@@ -227,7 +227,9 @@ typedef struct firn_batch_entry {
     const int32_t *ids;    /* [n_ids] tokens to append */
     size_t n_ids;
     unsigned logits; /* FIRN_LOGITS_LAST, _ALL or _NONE */
-    uint32_t n_best; /* only so many highest logits are wanted: others may be -infinity, which is faster. 0: all */
+    /* only so many highest logits are wanted: others may be -infinity, which is faster, but with several entries the
+     * model then keeps a second copy of its head. 0: all */
+    uint32_t n_best;
 } firn_batch_entry;
 
 enum { FIRN_MOST_BEST = 256 }; /* where more are wanted, all are computed */

@@ -31,7 +31,6 @@ typedef struct packing {
     const float **vector; /* where its place is wanted */
     const mod_tensor *tensor;
     size_t offset;      /* in the arena */
-    uint32_t first;     /* number of its first tile, counted over all jobs */
     atomic_uint packed; /* tiles that are done */
 } packing;
 
@@ -55,7 +54,6 @@ enum { MATRICES_OF_A_LAYER = 7, VECTORS_OF_A_LAYER = 10, JOBS_OF_A_MODEL = 2 };
 static firn_status add_job(packing_plan *plan, packing job, uint32_t n_tiles, uint64_t bytes, firn_error *error)
 {
     job.offset = plan->bytes;
-    job.first = plan->n_tiles;
     plan->jobs[plan->n_jobs++] = job;
     if (__builtin_add_overflow(plan->n_tiles, n_tiles, &plan->n_tiles) ||
         !base_add_u64(plan->bytes, bytes, &plan->bytes) || !base_align_u64(plan->bytes, KERN_ALIGNMENT, &plan->bytes))
@@ -135,6 +133,25 @@ static void pack_tiles(const packing_plan *plan, packing *job, uint32_t begin, u
         mod_checkpoint_release_pages(plan->model->checkpoint, job->tensor);
 }
 
+/*
+ * All jobs' tiles are counted share by share: first what is the first thread's of each matrix, and so on. So a thread
+ * packs, and touches first, what it will read, which counts where memory has several nodes.
+ */
+static void pack_range(const packing_plan *plan, base_range range)
+{
+    const base_pool *const pool = plan->model->context->pool;
+    uint32_t at = 0;
+    for (uint32_t thread = 0; thread < base_pool_threads(pool) && at < range.end; thread++)
+        for (uint32_t j = 0; j < plan->n_jobs && at < range.end; j++) {
+            const base_range share = base_pool_share(pool, thread, job_tiles(&plan->jobs[j]));
+            const uint32_t next = at + share.end - share.begin;
+            const uint32_t begin = range.begin > at ? range.begin : at, end = range.end < next ? range.end : next;
+            if (begin < end)
+                pack_tiles(plan, &plan->jobs[j], share.begin + begin - at, share.begin + end - at);
+            at = next;
+        }
+}
+
 /* On all threads. The tokenizer is made beside the packing, by the last thread before it joins in. */
 static void prepare_model(void *argument, uint32_t thread)
 {
@@ -147,16 +164,8 @@ static void prepare_model(void *argument, uint32_t thread)
         return;
     }
     base_range range;
-    while (base_pool_claim(pool, thread, plan->n_tiles, &range)) {
-        for (uint32_t j = 0; j < plan->n_jobs; j++) {
-            packing *const job = &plan->jobs[j];
-            const uint32_t last = job->first + job_tiles(job);
-            const uint32_t begin = range.begin > job->first ? range.begin : job->first;
-            const uint32_t end = range.end < last ? range.end : last;
-            if (begin < end)
-                pack_tiles(plan, job, begin - job->first, end - job->first);
-        }
-    }
+    while (base_pool_claim(pool, thread, plan->n_tiles, &range))
+        pack_range(plan, range);
 }
 
 /*
